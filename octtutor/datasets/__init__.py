@@ -1,0 +1,1 @@
+"""Scans come in: decode, import, audit, split by patient."""

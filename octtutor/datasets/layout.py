@@ -1,0 +1,55 @@
+"""The OCT2017 layout: what a path tells of a scan (label, patient, split).
+
+Kermany's archives are `OCT2017/{train,test,val}/{CNV,DME,DRUSEN,NORMAL}/LABEL-PATIENT-N.jpeg`.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from octtutor.core.diagnosis import Diagnosis
+from octtutor.datasets.decode import SUFFIXES
+
+SPLITS = ("train", "test", "val")
+_NAME = re.compile(r"^(?P<label>[A-Za-z]+)-(?P<patient>[A-Za-z0-9]+)-\d+$")
+_NOT_SCANS = frozenset({"masks", "__macosx"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a scan's path says; None where it says nothing."""
+
+    label: Diagnosis | None
+    patient: str | None
+    split: str | None
+    conflict: bool
+    """The folder and the file's name give different labels (the folder is believed)."""
+
+
+def is_scan(name: str) -> bool:
+    """Whether a relative path names a scan: a known image type, not hidden, not a mask."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") for part in path.parts)
+    aside = any(part.lower() in _NOT_SCANS for part in path.parts[:-1])
+    return path.suffix.lower() in SUFFIXES and not hidden and not aside
+
+
+def read_place(name: str) -> Place:
+    """Read label, patient and split from a relative path with `/`."""
+    path = PurePosixPath(name)
+    folders = [part.strip() for part in path.parts[:-1]]
+    match = _NAME.match(path.stem)
+    named = _find_label(match["label"]) if match else None
+    labels = [label for label in map(_find_label, reversed(folders)) if label]
+    splits = [part.lower() for part in reversed(folders) if part.lower() in SPLITS]
+    label = labels[0] if labels else named
+    return Place(
+        label=label,
+        patient=match["patient"] if match and named else None,
+        split=splits[0] if splits else None,
+        conflict=bool(labels and named and labels[0] != named),
+    )
+
+
+def _find_label(word: str) -> Diagnosis | None:
+    return Diagnosis.__members__.get(word.upper())

@@ -1,0 +1,183 @@
+"""Folders, ZIPs and tars of scans, read alike and without trusting their names or sizes."""
+
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.decode import MAX_BYTES, read_bytes
+from octtutor.datasets.layout import Place, is_scan, read_place
+from octtutor.errors import BadArchiveError, BadInputError, BadScanError
+
+MAX_ENTRIES = 500_000
+MAX_RATIO = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of a source: its relative name with `/`, and a function that reads its bytes."""
+
+    name: str
+    read: Callable[[], bytes]
+
+    @property
+    def place(self) -> Place:
+        """What the name says of label, patient and split."""
+        return read_place(self.name)
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
+    """Open a folder, ZIP or tar for reading.
+
+    Args:
+        path: a folder, a `.zip`, or a tar (plain, gz, bz2, xz).
+
+    Yields:
+        Every file in it, in the order of the names (of a tar: in the archive's order). Their
+        `read` works until the context ends.
+
+    Raises:
+        BadInputError: nothing is there.
+        BadArchiveError: the archive is empty, damaged, unsafe (names that leave it, links,
+            absurd compression) or of another kind.
+    """
+    if path.is_dir():
+        yield _folder(path)
+    elif not path.exists():
+        raise BadInputError(
+            f"Expected a folder, ZIP or tar. Received {str(path)!r}, which is not there. "
+            "Check the path."
+        )
+    elif zipfile.is_zipfile(path):
+        with _translated(path), zipfile.ZipFile(path) as archive:
+            yield _zip_members(archive, path.name)
+    elif tarfile.is_tarfile(path):
+        with _translated(path), tarfile.open(path) as tar:
+            yield _tar_members(tar, path.name)
+    else:
+        raise BadArchiveError(
+            f"Expected a folder, ZIP or tar of scans. Received {path.name!r}, which is none of "
+            "them. Put the scans into a folder CLASS/… and give that."
+        )
+
+
+def scans_of(members: tuple[Member, ...], source: Path) -> list[Member]:
+    """Keep the scans, and refuse a source without any or without usable labels.
+
+    Args:
+        members: what `open_source` gave.
+        source: where they came from, for the message.
+
+    Raises:
+        BadInputError: there is no scan, or a scan has no known label.
+    """
+    scans = [member for member in members if is_scan(member.name)]
+    if not scans:
+        raise BadInputError(
+            f"Expected scans (PNG, JPEG, TIFF, BMP, WEBP) in {source.name!r}. Found none. "
+            "Give the folder or archive that holds CNV/, DME/, DRUSEN/, NORMAL/."
+        )
+    unknown = [member.name for member in scans if member.place.label is None]
+    if unknown:
+        raise BadInputError(
+            f"Expected every scan under a folder named {', '.join(LABELS)}, or named "
+            f"LABEL-PATIENT-N. Received {len(unknown)} of {len(scans)} without a known label, "
+            f"e.g. {unknown[0]!r}. Rename or remove them."
+        )
+    return scans
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise BadArchiveError(
+            f"Expected a whole archive. Received {path.name!r}, which is damaged ({error}). "
+            "Download or pack it again."
+        ) from error
+
+
+def _folder(root: Path) -> tuple[Member, ...]:
+    files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    return tuple(
+        Member(path.relative_to(root).as_posix(), lambda path=path: read_bytes(path))  # type: ignore[misc]
+        for path in files
+    )
+
+
+def _zip_members(archive: zipfile.ZipFile, source: str) -> tuple[Member, ...]:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    _check_count(len(infos), source)
+    for info in infos:
+        _check_name(info.filename, source)
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise _unsafe(source, f"a link ({info.filename!r})")
+        if info.file_size > MAX_RATIO * max(info.compress_size, 4096):
+            raise _unsafe(source, f"a file packed {MAX_RATIO} times or more ({info.filename!r})")
+        if info.flag_bits & 1:
+            raise BadArchiveError(f"Expected an open ZIP. {source!r} is encrypted. Unpack it.")
+    infos.sort(key=lambda info: info.filename)
+    return tuple(
+        Member(info.filename, lambda info=info: _read_member(archive.open(info), info.filename))  # type: ignore[misc]
+        for info in infos
+    )
+
+
+def _tar_members(archive: tarfile.TarFile, source: str) -> tuple[Member, ...]:
+    members = []
+    for entry in archive:
+        _check_name(entry.name, source)
+        if entry.issym() or entry.islnk():
+            raise _unsafe(source, f"a link ({entry.name!r})")
+        if entry.isfile():
+            members.append(entry)
+        _check_count(len(members), source, least=0)
+    _check_count(len(members), source)
+    return tuple(
+        Member(
+            entry.name.removeprefix("./"),
+            lambda entry=entry: _read_member(archive.extractfile(entry), entry.name),  # type: ignore[misc]
+        )
+        for entry in members
+    )
+
+
+def _read_member(file: IO[bytes] | None, name: str) -> bytes:
+    if file is None:
+        raise BadScanError(f"Cannot read {name!r} in the archive.")
+    with file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise BadScanError(
+            f"Expected scans of at most {MAX_BYTES:,} bytes. {name!r} is larger. Export it smaller."
+        )
+    return data
+
+
+def _check_name(name: str, source: str) -> None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in name.split("/")[0]:
+        raise _unsafe(source, f"a name that leaves it ({name!r})")
+
+
+def _check_count(count: int, source: str, least: int = 1) -> None:
+    if count < least:
+        raise BadArchiveError(
+            f"Expected scans in {source!r}. It is empty. Pack the scans' folder again."
+        )
+    if count > MAX_ENTRIES:
+        raise _unsafe(source, f"more than {MAX_ENTRIES:,} files")
+
+
+def _unsafe(source: str, what: str) -> BadArchiveError:
+    return BadArchiveError(
+        f"Expected a plain archive of scans. {source!r} holds {what}, which is not safe to "
+        "open. Nothing was imported; pack the scans' folder again."
+    )
