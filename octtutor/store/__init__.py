@@ -1,0 +1,1 @@
+"""Records: one contract, with in-memory and SQL (SQLite, PostgreSQL) behind it."""

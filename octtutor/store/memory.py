@@ -1,0 +1,164 @@
+"""Records in memory: for tests and throw-away servers. Lost when the process ends."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import update_wrapper
+from typing import Concatenate, ParamSpec, TypeVar
+
+from octtutor.core.answer import Answer, Answered
+from octtutor.core.case import Case, Deck
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Attempt, Trainee
+from octtutor.errors import StoreError
+from octtutor.store.contract import Store
+from octtutor.store.rules import check_answer, missing, require_aware
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _alone(
+    method: Callable[Concatenate["MemoryStore", P], R],
+) -> Callable[Concatenate["MemoryStore", P], R]:
+    def locked(self: "MemoryStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    update_wrapper(locked, method)
+    return locked
+
+
+class MemoryStore(Store):
+    """The contract over dictionaries, one thread at a time."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._lock = threading.RLock()
+        self._trainees: dict[str, Trainee] = {}
+        self._decks: dict[str, Deck] = {}
+        self._cases: dict[str, dict[str, Case]] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._shown: dict[str, dict[int, datetime]] = {}
+        self._answers: dict[str, list[Answered]] = {}
+
+    @_alone
+    def add_trainee(self, trainee: Trainee) -> None:
+        """See `Store`."""
+        require_aware(trainee.created_at)
+        known = self._trainees.get(trainee.id, trainee)
+        self._trainees[trainee.id] = replace(known, nickname=trainee.nickname)
+
+    @_alone
+    def find_trainee(self, trainee_id: str) -> Trainee | None:
+        """See `Store`."""
+        return self._trainees.get(trainee_id)
+
+    @_alone
+    def put_deck(self, deck: Deck) -> None:
+        """See `Store`."""
+        require_aware(deck.imported_at)
+        self._decks[deck.name] = deck
+
+    @_alone
+    def decks(self) -> tuple[Deck, ...]:
+        """See `Store`."""
+        return tuple(self._decks[name] for name in sorted(self._decks))
+
+    @_alone
+    def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
+        """See `Store`."""
+        if deck not in self._decks:
+            raise missing("deck", deck)
+        held = self._cases.setdefault(deck, {})
+        new = {case.sha256: case for case in new_cases if case.sha256 not in held}
+        held.update(new)
+        return len(new)
+
+    @_alone
+    def cases_of(self, deck: str) -> tuple[Case, ...]:
+        """See `Store`."""
+        held = self._cases.get(deck, {})
+        return tuple(held[sha256] for sha256 in sorted(held))
+
+    @_alone
+    def get_case(self, deck: str, sha256: str) -> Case:
+        """See `Store`."""
+        try:
+            return self._cases[deck][sha256]
+        except KeyError:
+            raise missing("case", sha256) from None
+
+    @_alone
+    def start_attempt(self, attempt: Attempt) -> None:
+        """See `Store`."""
+        require_aware(attempt.started_at)
+        if attempt.trainee_id not in self._trainees:
+            raise missing("trainee", attempt.trainee_id)
+        latest = self.find_latest_attempt(attempt.trainee_id)
+        if latest:
+            self.end_attempt(latest.id, attempt.started_at)
+        self._attempts[attempt.id] = attempt
+
+    @_alone
+    def get_attempt(self, attempt_id: str) -> Attempt:
+        """See `Store`."""
+        try:
+            return self._attempts[attempt_id]
+        except KeyError:
+            raise missing("attempt", attempt_id) from None
+
+    @_alone
+    def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
+        """See `Store`."""
+        theirs = [a for a in self._attempts.values() if a.trainee_id == trainee_id]
+        return max(theirs, key=lambda attempt: attempt.started_at, default=None)
+
+    @_alone
+    def end_attempt(self, attempt_id: str, at: datetime) -> None:
+        """See `Store`."""
+        require_aware(at)
+        attempt = self.get_attempt(attempt_id)
+        if attempt.ended_at is None:
+            self._attempts[attempt_id] = replace(attempt, ended_at=at)
+
+    @_alone
+    def record_shown(self, attempt_id: str, position: int, at: datetime) -> datetime:
+        """See `Store`."""
+        require_aware(at)
+        self.get_attempt(attempt_id)
+        return self._shown.setdefault(attempt_id, {}).setdefault(position, at)
+
+    @_alone
+    def last_shown(self, attempt_id: str) -> int | None:
+        """See `Store`."""
+        return max(self._shown.get(attempt_id, {}), default=None)
+
+    @_alone
+    def record_answer(self, answer: Answer) -> None:
+        """See `Store`."""
+        require_aware(answer.answered_at)
+        given = self._answers.setdefault(answer.attempt_id, [])
+        check_answer(answer, self.get_attempt(answer.attempt_id), len(given))
+        given.append(Answered(answer, None))
+
+    @_alone
+    def record_prediction(
+        self, attempt_id: str, position: int, prediction: Prediction
+    ) -> Prediction:
+        """See `Store`."""
+        given = self._answers.get(attempt_id, [])
+        if not 0 <= position < len(given):
+            raise StoreError(f"Position {position} has no answer yet: answer it first.")
+        recorded = given[position].prediction or prediction
+        given[position] = replace(given[position], prediction=recorded)
+        return recorded
+
+    @_alone
+    def answers_of(self, attempt_id: str) -> tuple[Answered, ...]:
+        """See `Store`."""
+        return tuple(self._answers.get(attempt_id, []))
+
+    def close(self) -> None:
+        """See `Store`."""

@@ -1,0 +1,137 @@
+"""Core values to table rows and back. No row leaves the store."""
+
+import json
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from octtutor.core.answer import Answer, Answered, choice_word, parse_choice
+from octtutor.core.case import Case, Deck
+from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Attempt, Trainee
+
+_CHANCES = ("cnv", "dme", "drusen", "normal")
+
+
+def to_trainee(row: RowMapping) -> Trainee:
+    """Build a trainee of a row."""
+    return Trainee(row["id"], row["nickname"], row["created_at"])
+
+
+def to_deck(row: RowMapping) -> Deck:
+    """Build a deck of a row."""
+    return Deck(row["name"], row["title"], row["synthetic"], row["complete"], row["imported_at"])
+
+
+def from_case(deck: str, case: Case) -> dict[str, Any]:
+    """Return a case's row."""
+    return {
+        "deck": deck,
+        "sha256": case.sha256,
+        "label": str(case.label),
+        "patient": case.patient,
+        "name": case.name,
+        "synthetic": case.synthetic,
+        "findings": json.dumps(case.findings),
+        "mask_sha256": case.mask_sha256,
+    }
+
+
+def to_case(row: RowMapping) -> Case:
+    """Build a case of a row."""
+    return Case(
+        row["sha256"],
+        Diagnosis(row["label"]),
+        row["patient"],
+        row["name"],
+        row["synthetic"],
+        tuple(json.loads(row["findings"])),
+        row["mask_sha256"],
+    )
+
+
+def from_attempt(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt's row."""
+    return {
+        "id": attempt.id,
+        "trainee_id": attempt.trainee_id,
+        "quiz": attempt.quiz,
+        "quiz_version": attempt.quiz_version,
+        "deck": attempt.deck,
+        "case_order": attempt.order,
+        "seed": attempt.seed,
+        "cases": json.dumps(attempt.cases),
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+    }
+
+
+def to_attempt(row: RowMapping) -> Attempt:
+    """Build an attempt of a row."""
+    return Attempt(
+        id=row["id"],
+        trainee_id=row["trainee_id"],
+        quiz=row["quiz"],
+        quiz_version=row["quiz_version"],
+        deck=row["deck"],
+        order=row["case_order"],
+        seed=row["seed"],
+        cases=tuple(json.loads(row["cases"])),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def from_answer(answer: Answer) -> dict[str, Any]:
+    """Return an answer's row."""
+    return {
+        "attempt_id": answer.attempt_id,
+        "position": answer.position,
+        "trainee_id": answer.trainee_id,
+        "sha256": answer.sha256,
+        "truth": str(answer.truth),
+        "choice": choice_word(answer.choice),
+        "confidence": answer.confidence,
+        "response_ms": answer.response_ms,
+        "answered_at": answer.answered_at,
+        "deck": answer.deck,
+        "quiz": answer.quiz,
+        "quiz_version": answer.quiz_version,
+    }
+
+
+def from_prediction(attempt_id: str, position: int, prediction: Prediction) -> dict[str, Any]:
+    """Return a prediction's row."""
+    return {
+        "attempt_id": attempt_id,
+        "position": position,
+        "model": prediction.model,
+        "model_sha256": prediction.model_sha256,
+        **dict(zip(_CHANCES, prediction.probabilities, strict=True)),
+    }
+
+
+def to_prediction(row: RowMapping) -> Prediction:
+    """Build a prediction of a row."""
+    chances = (row["cnv"], row["dme"], row["drusen"], row["normal"])
+    return Prediction(row["model"], row["model_sha256"], chances)
+
+
+def to_answered(row: RowMapping) -> Answered:
+    """Build an answer with its prediction of a joined row."""
+    answer = Answer(
+        attempt_id=row["attempt_id"],
+        position=row["position"],
+        trainee_id=row["trainee_id"],
+        sha256=row["sha256"],
+        truth=Diagnosis(row["truth"]),
+        choice=parse_choice(row["choice"]),
+        confidence=row["confidence"],
+        response_ms=row["response_ms"],
+        answered_at=row["answered_at"],
+        deck=row["deck"],
+        quiz=row["quiz"],
+        quiz_version=row["quiz_version"],
+    )
+    return Answered(answer, to_prediction(row) if row["model"] is not None else None)

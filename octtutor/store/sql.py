@@ -1,0 +1,245 @@
+"""Records in SQLite or PostgreSQL."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import update_wrapper
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from octtutor.core.answer import Answer, Answered
+from octtutor.core.case import Case, Deck
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Attempt, Trainee
+from octtutor.errors import StaleError, StoreError
+from octtutor.store import rows
+from octtutor.store.contract import Store
+from octtutor.store.engines import WRITE
+from octtutor.store.rules import check_answer, missing
+from octtutor.store.tables import (
+    answers,
+    attempts,
+    cases,
+    decks,
+    predictions,
+    showings,
+    trainees,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _translated(
+    method: Callable[Concatenate["SqlStore", P], R],
+) -> Callable[Concatenate["SqlStore", P], R]:
+    def call(self: "SqlStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise StoreError(
+                f"The records cannot be read or written ({cause}). Check the database and that "
+                "its disk has room, then try again."
+            ) from error
+
+    update_wrapper(call, method)
+    return call
+
+
+class SqlStore(Store):
+    """The contract over a migrated database (see `octtutor.store.migrate`)."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use a database; see `open_engine`."""
+        self._engine = engine
+        self._writer = engine.execution_options(**{WRITE: True})
+
+    @_translated
+    def add_trainee(self, trainee: Trainee) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            known = update(trainees).where(trainees.c.id == trainee.id)
+            if db.execute(known.values(nickname=trainee.nickname)).rowcount == 0:
+                values = {"id": trainee.id, "nickname": trainee.nickname}
+                db.execute(insert(trainees).values(created_at=trainee.created_at, **values))
+
+    @_translated
+    def find_trainee(self, trainee_id: str) -> Trainee | None:
+        """See `Store`."""
+        with self._read() as db:
+            row = db.execute(select(trainees).where(trainees.c.id == trainee_id)).mappings().first()
+        return rows.to_trainee(row) if row else None
+
+    @_translated
+    def put_deck(self, deck: Deck) -> None:
+        """See `Store`."""
+        facts = {
+            "title": deck.title,
+            "synthetic": deck.synthetic,
+            "complete": deck.complete,
+            "imported_at": deck.imported_at,
+        }
+        with self._write() as db:
+            known = update(decks).where(decks.c.name == deck.name).values(**facts)
+            if db.execute(known).rowcount == 0:
+                db.execute(insert(decks).values(name=deck.name, **facts))
+
+    @_translated
+    def decks(self) -> tuple[Deck, ...]:
+        """See `Store`."""
+        with self._read() as db:
+            found = db.execute(select(decks).order_by(decks.c.name)).mappings().all()
+        return tuple(rows.to_deck(row) for row in found)
+
+    @_translated
+    def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
+        """See `Store`."""
+        with self._write() as db:
+            if db.scalar(select(decks.c.name).where(decks.c.name == deck)) is None:
+                raise missing("deck", deck)
+            held = set(db.scalars(select(cases.c.sha256).where(cases.c.deck == deck)))
+            new = {case.sha256: case for case in new_cases if case.sha256 not in held}
+            if new:
+                db.execute(insert(cases), [rows.from_case(deck, case) for case in new.values()])
+        return len(new)
+
+    @_translated
+    def cases_of(self, deck: str) -> tuple[Case, ...]:
+        """See `Store`."""
+        query = select(cases).where(cases.c.deck == deck).order_by(cases.c.sha256)
+        with self._read() as db:
+            return tuple(rows.to_case(row) for row in db.execute(query).mappings())
+
+    @_translated
+    def get_case(self, deck: str, sha256: str) -> Case:
+        """See `Store`."""
+        query = select(cases).where(cases.c.deck == deck, cases.c.sha256 == sha256)
+        with self._read() as db:
+            row = db.execute(query).mappings().first()
+        if row is None:
+            raise missing("case", sha256)
+        return rows.to_case(row)
+
+    @_translated
+    def start_attempt(self, attempt: Attempt) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            who = select(trainees.c.id).where(trainees.c.id == attempt.trainee_id)
+            if db.scalar(who.with_for_update()) is None:
+                raise missing("trainee", attempt.trainee_id)
+            running = and_(
+                attempts.c.trainee_id == attempt.trainee_id, attempts.c.ended_at.is_(None)
+            )
+            db.execute(update(attempts).where(running).values(ended_at=attempt.started_at))
+            db.execute(insert(attempts).values(**rows.from_attempt(attempt)))
+
+    @_translated
+    def get_attempt(self, attempt_id: str) -> Attempt:
+        """See `Store`."""
+        with self._read() as db:
+            return self._attempt(db, attempt_id)
+
+    @_translated
+    def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
+        """See `Store`."""
+        theirs = select(attempts).where(attempts.c.trainee_id == trainee_id)
+        with self._read() as db:
+            row = db.execute(theirs.order_by(attempts.c.started_at.desc())).mappings().first()
+        return rows.to_attempt(row) if row else None
+
+    @_translated
+    def end_attempt(self, attempt_id: str, at: datetime) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            self._attempt(db, attempt_id)
+            still_open = and_(attempts.c.id == attempt_id, attempts.c.ended_at.is_(None))
+            db.execute(update(attempts).where(still_open).values(ended_at=at))
+
+    @_translated
+    def record_shown(self, attempt_id: str, position: int, at: datetime) -> datetime:
+        """See `Store`."""
+        place = and_(showings.c.attempt_id == attempt_id, showings.c.position == position)
+        with self._write() as db:
+            self._attempt(db, attempt_id, lock=True)
+            first = db.scalar(select(showings.c.shown_at).where(place))
+            if first is None:
+                values = {"attempt_id": attempt_id, "position": position}
+                db.execute(insert(showings).values(shown_at=at, **values))
+        return first or at
+
+    @_translated
+    def last_shown(self, attempt_id: str) -> int | None:
+        """See `Store`."""
+        query = select(func.max(showings.c.position)).where(showings.c.attempt_id == attempt_id)
+        with self._read() as db:
+            position: int | None = db.scalar(query)
+        return position
+
+    @_translated
+    def record_answer(self, answer: Answer) -> None:
+        """See `Store`."""
+        count = select(func.count()).where(answers.c.attempt_id == answer.attempt_id)
+        try:
+            with self._write() as db:
+                attempt = self._attempt(db, answer.attempt_id, lock=True)
+                check_answer(answer, attempt, db.scalar(count) or 0)
+                db.execute(insert(answers).values(**rows.from_answer(answer)))
+        except IntegrityError as error:
+            raise StaleError(
+                f"Case {answer.position + 1} is answered already, in another tab perhaps."
+            ) from error
+
+    @_translated
+    def record_prediction(
+        self, attempt_id: str, position: int, prediction: Prediction
+    ) -> Prediction:
+        """See `Store`."""
+        place = and_(predictions.c.attempt_id == attempt_id, predictions.c.position == position)
+        asked = and_(answers.c.attempt_id == attempt_id, answers.c.position == position)
+        with self._write() as db:
+            self._attempt(db, attempt_id, lock=True)
+            if db.scalar(select(answers.c.position).where(asked)) is None:
+                raise StoreError(f"Position {position} has no answer yet: answer it first.")
+            row = db.execute(select(predictions).where(place)).mappings().first()
+            if row is None:
+                values = rows.from_prediction(attempt_id, position, prediction)
+                db.execute(insert(predictions).values(**values))
+        return rows.to_prediction(row) if row else prediction
+
+    @_translated
+    def answers_of(self, attempt_id: str) -> tuple[Answered, ...]:
+        """See `Store`."""
+        same = and_(
+            predictions.c.attempt_id == answers.c.attempt_id,
+            predictions.c.position == answers.c.position,
+        )
+        chances = [c for c in predictions.c if c.name not in ("attempt_id", "position")]
+        query = select(answers, *chances).select_from(answers.outerjoin(predictions, same))
+        mine = query.where(answers.c.attempt_id == attempt_id).order_by(answers.c.position)
+        with self._read() as db:
+            return tuple(rows.to_answered(row) for row in db.execute(mine).mappings())
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._writer.begin() as connection:
+            yield connection
+
+    @staticmethod
+    def _attempt(db: Connection, attempt_id: str, lock: bool = False) -> Attempt:
+        query = select(attempts).where(attempts.c.id == attempt_id)
+        row = db.execute(query.with_for_update() if lock else query).mappings().first()
+        if row is None:
+            raise missing("attempt", attempt_id)
+        return rows.to_attempt(row)

@@ -1,0 +1,141 @@
+"""The tables, in SQLAlchemy's words. Migrations in `migrations/versions` make them."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from octtutor.store.rules import require_aware
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time in UTC; naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware time to UTC for the database."""
+        return None if value is None else require_aware(value).astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware time (SQLite keeps no zone)."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+trainees = Table(
+    "trainees",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("nickname", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+decks = Table(
+    "decks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("imported_at", UtcTime, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("deck", String(64), ForeignKey("decks.name"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("label", String(16), nullable=False),
+    Column("patient", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("mask_sha256", String(64)),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("trainee_id", String(64), ForeignKey("trainees.id"), nullable=False),
+    Column("quiz", String(64), nullable=False),
+    Column("quiz_version", String(64), nullable=False),
+    Column("deck", String(64), ForeignKey("decks.name"), nullable=False),
+    Column("case_order", Text, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("cases", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+    Index("ix_attempts_trainee_id", "trainee_id"),
+)
+
+showings = Table(
+    "showings",
+    metadata,
+    Column("attempt_id", String(64), ForeignKey("attempts.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("shown_at", UtcTime, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("attempt_id", String(64), ForeignKey("attempts.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("trainee_id", String(64), ForeignKey("trainees.id"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("truth", String(16), nullable=False),
+    Column("choice", String(16), nullable=False),
+    Column("confidence", Integer, nullable=False),
+    Column("response_ms", Integer, nullable=False),
+    Column("answered_at", UtcTime, nullable=False),
+    Column("deck", String(64), nullable=False),
+    Column("quiz", String(64), nullable=False),
+    Column("quiz_version", String(64), nullable=False),
+    Index("ix_answers_trainee_id", "trainee_id"),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("attempt_id", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("model", Text, nullable=False),
+    Column("model_sha256", String(64), nullable=False),
+    Column("cnv", Float, nullable=False),
+    Column("dme", Float, nullable=False),
+    Column("drusen", Float, nullable=False),
+    Column("normal", Float, nullable=False),
+    ForeignKeyConstraint(
+        ["attempt_id", "position"],
+        ["answers.attempt_id", "answers.position"],
+        name="fk_predictions_attempt_id_answers",
+    ),
+)
