@@ -1,0 +1,33 @@
+"""Imports Keras, and with it TensorFlow, without the start-up chatter of its C++ parts."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHATTER = ("WARNING: All log messages before absl", "I0000 ", "W0000 ")
+
+
+def import_keras_quietly() -> None:
+    """Import Keras; lines that TensorFlow prints about itself are dropped, all others kept."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" not in sys.modules:
+        with _without_chatter():
+            import keras  # noqa: F401
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    # the messages come from C++ before any setting is read, straight to file descriptor 2
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines(keepends=True)
+            sys.stderr.writelines(line for line in lines if not line.startswith(_CHATTER))

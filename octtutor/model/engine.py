@@ -1,0 +1,97 @@
+"""Runs a network on scans, and explains what it answered. The page's and the commands' way in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.datasets.decode import Pixels
+from octtutor.model.card import Card
+from octtutor.model.folder import load_model
+from octtutor.model.network import Network
+from octtutor.model.preprocess import prepare, to_input
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a forward pass gives.
+
+    `features` float32 (n, h, w, c) and `logits` float32 (n, 4) are of the scans as they are;
+    `probabilities` float32 (n, 4) are the answer, averaged with the mirrored scans where the
+    card says so.
+    """
+
+    features: Floats
+    logits: Floats
+    probabilities: Floats
+
+
+class KerasEngine:
+    """A network in Keras, ready to answer."""
+
+    def __init__(self, network: Network, card: Card) -> None:
+        """Wrap a network; `compile` is left to the first call."""
+        self.network = network
+        self.card = card
+        self._run = _compiled(network)
+
+    @classmethod
+    def open(cls, folder: Path) -> "KerasEngine":
+        """Load a model folder (see `load_model` for what it raises)."""
+        return cls(*load_model(folder))
+
+    def prepare(self, scan: Pixels) -> Pixels:
+        """Prepare a scan, uint8 (height, width), as this model's card says: uint8 (s, s)."""
+        return prepare(scan, self.card.input_size)
+
+    def run(self, prepared: Pixels) -> Output:
+        """Answer prepared scans, uint8 (n, s, s), in one forward pass.
+
+        Their mirror images are in the same batch where the card says so.
+        """
+        n = len(prepared)
+        batch = np.concatenate([prepared, prepared[:, :, ::-1]]) if self._flips else prepared
+        features, logits = self._run(to_input(batch))
+        mean = (logits[:n] + logits[n:]) / 2 if self._flips else logits
+        return Output(features[:n], logits[:n], softmax(mean))
+
+    def run_many(self, prepared: Pixels, batch: int = 16) -> Floats:
+        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, 4)."""
+        parts = [
+            self.run(prepared[start : start + batch]).probabilities
+            for start in range(0, len(prepared), batch)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, 4), np.float32)
+
+    def gradcam(self, features: Floats, classes: Sequence[int]) -> Floats:
+        """Explain from a feature map (see `octtutor.model.gradcam`)."""
+        from octtutor.model.gradcam import gradcam
+
+        return gradcam(self.network.head, features, classes)
+
+    @property
+    def _flips(self) -> bool:
+        return self.card.flip_average
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return probabilities, float32 (n, 4), of logits (n, 4)."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
+
+
+def _compiled(network: Network):  # type: ignore[no-untyped-def]
+    features = network.backbone.output
+    both = keras.Model(network.backbone.input, [features, network.head(features)])
+    both.compile(jit_compile=False)  # XLA makes depthwise networks slower on CPUs
+
+    def run(batch: Floats) -> tuple[Floats, Floats]:
+        features, logits = both.predict_on_batch(batch)
+        return np.asarray(features), np.asarray(logits)
+
+    return run

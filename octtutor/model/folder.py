@@ -1,0 +1,130 @@
+"""A model on disk: `weights.safetensors` and `card.json`. Weights only: no code is ever loaded."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from octtutor.errors import BadInputError, ModelError
+from octtutor.model.card import Card, read_card, write_card
+from octtutor.model.network import Network, build_from_card
+
+WEIGHTS = "weights.safetensors"
+TRAINING_SCANS = "training_scans.csv"
+"""SHA-256, patient and label of every scan that the model was trained on."""
+
+
+def save_model(
+    network: Network, card: Card, target: Path, extras: dict[str, bytes] | None = None
+) -> Card:
+    """Write a complete model folder, or nothing.
+
+    Args:
+        network: its weights are written.
+        card: `weights_sha256` is filled in.
+        target: the folder to make; it must not exist, or be empty.
+        extras: further files of the folder (curves, history), by name.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        BadInputError: the target is not empty, or cannot be written.
+    """
+    check_target(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            written = _fill(partial, network, card, extras or {})
+            os.replace(partial, target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise BadInputError(
+            f"Cannot write the model folder {str(target)!r}: {error.strerror}. Choose another "
+            "place, or free some space."
+        ) from error
+    return written
+
+
+def check_target(target: Path) -> None:
+    """Refuse a model folder's place that is taken.
+
+    Raises:
+        BadInputError: a file or a filled folder is there already.
+    """
+    if target.is_file() or (target.is_dir() and any(target.iterdir())):
+        raise BadInputError(
+            f"Expected a new folder for the model. {str(target)!r} is there already. Choose "
+            "another name, or remove it first."
+        )
+
+
+def load_model(folder: Path) -> tuple[Network, Card]:
+    """Load a model folder after checking it.
+
+    Raises:
+        ModelError: card or weights are missing, the hash differs, or they do not fit.
+    """
+    card = read_card(folder)
+    data = _read_weights(folder, card)
+    network = build_from_card(card)
+    try:
+        _assign(network, load_tensors(data))
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"Expected the weights of {folder.name!r} to fit its card. They do not ({error}). "
+            "Copy the model folder again."
+        ) from error
+    return network, card
+
+
+def _fill(folder: Path, network: Network, card: Card, extras: dict[str, bytes]) -> Card:
+    data = save_tensors(network.weights())
+    written = replace(card, weights_sha256=hashlib.sha256(data).hexdigest())
+    for name, content in {**extras, WEIGHTS: data}.items():
+        with (folder / name).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    write_card(written, folder)
+    folder.chmod(0o755)
+    return written
+
+
+def _read_weights(folder: Path, card: Card) -> bytes:
+    try:
+        data = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"Expected {WEIGHTS} in the model folder {folder.name!r}. It cannot be read "
+            f"({error.strerror}). Copy the whole folder again."
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.weights_sha256:
+        raise ModelError(
+            f"Expected weights with SHA-256 {card.weights_sha256[:12]}… in {folder.name!r}. "
+            f"Received {found[:12]}…: the file was changed or cut short. Copy the folder again."
+        )
+    return data
+
+
+def _assign(network: Network, arrays: dict[str, npt.NDArray[np.float32]]) -> None:
+    variables = network.variables()
+    if set(variables) != set(arrays):
+        odd = sorted(set(variables) ^ set(arrays))
+        raise ValueError(f"{len(odd)} tensors are missing or too many, e.g. {odd[0]}")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            raise ValueError(f"{name} is {arrays[name].shape}, not {tuple(variable.shape)}")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])

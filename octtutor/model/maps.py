@@ -1,0 +1,24 @@
+"""Raw explanation maps to the scan's size. NumPy and OpenCV only."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def to_scan_size(raw: Floats, height: int, width: int) -> Floats:
+    """Bring a raw map to the scan's size and to [0, 1].
+
+    Args:
+        raw: float32 (h, w), not negative.
+        height: of the scan, pixels.
+        width: of the scan, pixels.
+
+    Returns:
+        float32 (height, width); its largest value is 1, or all are 0 when the map is all zero:
+        no evidence for the class.
+    """
+    large = np.maximum(cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC), 0)
+    top = float(large.max())
+    return (large / top if top > 0 else np.zeros_like(large)).astype(np.float32)

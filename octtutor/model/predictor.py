@@ -1,0 +1,140 @@
+"""The model in use, as the page and the tutor see it: loads in the background, remembers."""
+
+import io
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.prediction import Prediction
+from octtutor.datasets.decode import Pixels
+from octtutor.datasets.images import write_atomically
+from octtutor.errors import ModelError, OctTutorError
+from octtutor.model.backend import import_keras_quietly
+from octtutor.model.card import Card, read_card
+from octtutor.model.preprocess import VERSION
+
+if TYPE_CHECKING:
+    from octtutor.model.engine import KerasEngine
+
+_log = logging.getLogger(__name__)
+Maps = npt.NDArray[np.float32]
+
+
+class ModelPredictor:
+    """Answers and explains scans with one model; may be called from any thread."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        """Name a model folder and where to keep its answers. Nothing is loaded yet."""
+        self._folder, self._cache = folder, cache
+        self._loaded = threading.Event()
+        self._turn = threading.Lock()
+        self._engine: KerasEngine | None = None
+        self._fault: OctTutorError | None = None
+        self._card: Card | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._folder.name
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether loading has ended, well or not."""
+        return self._loaded.is_set()
+
+    @property
+    def fault(self) -> str | None:
+        """Why the model cannot be used, None while it can or is still loading."""
+        return str(self._fault) if self._fault else None
+
+    def start(self) -> None:
+        """Begin to load in a thread of its own."""
+        threading.Thread(target=self._load, name="model-loader", daemon=True).start()
+
+    def knows(self, sha256: str) -> bool:
+        """Whether this scan was answered before, so that `read` need not wait."""
+        try:
+            return self._place(self._read_card(), sha256).exists()
+        except OctTutorError:
+            return False
+
+    def read(self, sha256: str, scan: Pixels) -> tuple[Prediction, Maps]:
+        """Answer and explain a scan, waiting for the model where needed.
+
+        Args:
+            sha256: of the scan's file.
+            scan: uint8 (height, width).
+
+        Returns:
+            The prediction, and raw Grad-CAM maps float32 (4, h, w) in LABELS order.
+
+        Raises:
+            ModelError: the model cannot be used.
+        """
+        card = self._read_card()
+        kept = _recall(self._place(card, sha256))
+        if kept is None:
+            kept = self._compute(scan)
+            self._keep(self._place(card, sha256), *kept)
+        chances, maps = kept
+        four = tuple(float(chance) for chance in chances)
+        return Prediction(card.name, card.weights_sha256, four), maps  # type: ignore[arg-type]
+
+    def _compute(self, scan: Pixels) -> tuple[Maps, Maps]:
+        self._loaded.wait()
+        if self._engine is None:
+            raise self._fault or ModelError("The model cannot be used.")
+        with self._turn:
+            output = self._engine.run(self._engine.prepare(scan)[None])
+            maps = self._engine.gradcam(output.features[0], range(len(LABELS)))
+        return output.probabilities[0], maps
+
+    def _keep(self, place: Path, chances: Maps, maps: Maps) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, probabilities=chances, maps=maps)
+        try:
+            write_atomically(place, buffer.getvalue())
+        except OctTutorError as error:
+            _log.warning("the model's answer is not kept: %s", error)
+
+    def _load(self) -> None:
+        try:
+            import_keras_quietly()
+            from octtutor.model.engine import KerasEngine
+
+            engine = KerasEngine.open(self._folder)
+            side = engine.card.input_size
+            engine.run(np.zeros((1, side, side), np.uint8))  # compile now, not at the reveal
+            self._engine = engine
+        except OctTutorError as error:
+            self._fault = error
+        except Exception as error:
+            _log.exception("the model did not load")
+            self._fault = ModelError(f"The model {self.name!r} did not load: {error}.")
+        finally:
+            self._loaded.set()
+
+    def _read_card(self) -> Card:
+        if self._card is None:
+            self._card = read_card(self._folder)
+        return self._card
+
+    def _place(self, card: Card, sha256: str) -> Path:
+        version = f"{card.weights_sha256[:16]}-{VERSION}"
+        return self._cache / version / sha256[:2] / f"{sha256}.npz"
+
+
+def _recall(place: Path) -> tuple[Maps, Maps] | None:
+    try:
+        with np.load(place, allow_pickle=False) as kept:
+            return kept["probabilities"], kept["maps"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError):
+        _log.warning("a kept answer of the model is damaged and is made anew")
+        return None

@@ -1,0 +1,139 @@
+"""Answer and explain scans given as files and folders."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.datasets.decode import Pixels, read_scan
+from octtutor.datasets.images import write_atomically
+from octtutor.datasets.layout import is_scan
+from octtutor.errors import BadInputError, BadScanError
+from octtutor.model.engine import KerasEngine
+from octtutor.model.loading import Progress
+from octtutor.model.maps import to_scan_size
+
+_BATCH = 16
+_COLOURS = {"inferno": cv2.COLORMAP_INFERNO, "jet": cv2.COLORMAP_JET}
+
+
+def predict_paths(
+    folder: Path, paths: list[Path], progress: Progress | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Answer scans.
+
+    Args:
+        folder: the model's.
+        paths: scans, or folders of scans.
+        progress: called with (done, total).
+
+    Returns:
+        A dictionary a readable scan (`source`, `label`, `probabilities` by class), in order,
+        and a message for each file that cannot be read.
+
+    Raises:
+        BadInputError: there is no scan at all.
+        ModelError: the model cannot be loaded.
+    """
+    files = [file for path in paths for file in _files(path)]
+    scans, sources, unreadable = [], [], []
+    engine = KerasEngine.open(folder)
+    for file in files:
+        try:
+            scans.append(engine.prepare(read_scan(file)))
+            sources.append(str(file))
+        except BadScanError as error:
+            unreadable.append(str(error))
+    answers: list[dict[str, Any]] = []
+    for start in range(0, len(scans), _BATCH):
+        chances = engine.run(np.stack(scans[start : start + _BATCH])).probabilities
+        pairs = zip(sources[start : start + _BATCH], chances, strict=True)
+        answers += [_to_answer(source, chance) for source, chance in pairs]
+        if progress:
+            progress(len(answers), len(scans))
+    return answers, unreadable
+
+
+def explain_path(
+    folder: Path,
+    image: Path,
+    out: Path,
+    map_file: Path | None = None,
+    label: Diagnosis | None = None,
+    colours: str = "inferno",
+) -> dict[str, Any]:
+    """Write a scan's Grad-CAM as an overlay, and as numbers where asked.
+
+    Args:
+        folder: the model's.
+        image: the scan.
+        out: the overlay, a PNG of the scan's size.
+        map_file: the map, float32 (height, width) in [0, 1], `.npy`.
+        label: the class to explain; the model's answer by default.
+        colours: `inferno` or `jet`.
+
+    Returns:
+        `source`, `label`, `probabilities`, `explained` (the class), `evidence` (False when the
+        map is all zero), `overlay`, `map`.
+
+    Raises:
+        BadScanError: the scan cannot be read.
+        ModelError: the model cannot be loaded.
+    """
+    scan = read_scan(image)
+    engine = KerasEngine.open(folder)
+    output = engine.run(engine.prepare(scan)[None])
+    answer = _to_answer(str(image), output.probabilities[0])
+    explained = label or Diagnosis(answer["label"])
+    raw = engine.gradcam(output.features[0], [LABELS.index(explained)])[0]
+    level = to_scan_size(raw, *scan.shape)
+    write_atomically(out, _png(_overlay(scan, level, colours)))
+    if map_file is not None:
+        buffer = io.BytesIO()
+        np.save(buffer, level)
+        write_atomically(map_file, buffer.getvalue())
+    return answer | {
+        "explained": str(explained),
+        "method": "gradcam",
+        "evidence": bool(level.any()),
+        "overlay": str(out),
+        "map": str(map_file) if map_file else None,
+    }
+
+
+def _overlay(
+    scan: Pixels, level: npt.NDArray[np.float32], colours: str, strength: float = 0.6
+) -> Pixels:
+    coloured = cv2.applyColorMap(np.round(level * 255).astype(np.uint8), _COLOURS[colours])
+    share = strength * np.sqrt(level)[..., None]
+    return np.round(scan[..., None] * (1 - share) + coloured * share).astype(np.uint8)
+
+
+def _png(picture: Pixels) -> bytes:
+    return bytes(cv2.imencode(".png", picture)[1])
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(
+            file for file in path.rglob("*") if is_scan(file.relative_to(path).as_posix())
+        )
+        if not found:
+            raise BadInputError(
+                f"Expected scans (PNG, JPEG, TIFF, BMP, WEBP) in {str(path)!r}. Found none. "
+                "Give another folder."
+            )
+        return found
+    return [path]
+
+
+def _to_answer(source: str, chances: npt.NDArray[np.float32]) -> dict[str, Any]:
+    return {
+        "source": source,
+        "label": str(LABELS[int(chances.argmax())]),
+        "probabilities": dict(zip(map(str, LABELS), map(float, chances), strict=True)),
+    }
