@@ -1,0 +1,1 @@
+"""Use cases: what a person does here. They get a store, a predictor, a clock, a generator."""

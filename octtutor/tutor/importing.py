@@ -1,0 +1,207 @@
+"""Bring scans into the data home and the records, safely to repeat and to interrupt."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from octtutor.core.case import Case, Deck
+from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.decode import decode
+from octtutor.datasets.sources import Member, open_source, scans_of
+from octtutor.errors import BadInputError, BadScanError
+from octtutor.store.contract import Store
+from octtutor.tutor.ports import Clock, Images
+
+Progress = Callable[[int, int], None]
+EMBEDDED = "embedded"
+_BATCH = 32
+_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    deck: str
+    scans: int
+    """In the source."""
+    added: int
+    already: int
+    """In the deck before, or twice in the source."""
+    per_class: dict[str, int]
+    patients: int
+    conflicts: tuple[str, ...]
+    """Scans that the deck holds under another label; the first label stays."""
+    unreadable: tuple[str, ...]
+
+
+def import_scans(
+    store: Store,
+    images: Images,
+    path: Path,
+    clock: Clock,
+    name: str | None = None,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> Imported:
+    """Import a folder, ZIP or tar in OCT2017 layout as a deck.
+
+    Files are stored by their SHA-256 and recorded in small batches: an interrupted import
+    leaves a deck that is marked unfinished, and the same import goes on where it stopped.
+
+    Args:
+        store: the records.
+        images: the scans on disk.
+        path: the source; `masks/NAME` and `cases.csv` beside the classes are used if there.
+        clock: the time of the import.
+        name: the deck's, made from the path's by default.
+        title: what people see; the name by default.
+        progress: called with (done, total).
+
+    Returns:
+        What was done.
+
+    Raises:
+        BadInputError: no scan, a scan without a known label, no readable scan, or a bad name.
+        SettingsError: the data home cannot be written.
+    """
+    deck_name = check_deck_name(name or _slug(path))
+    with open_source(path) as members:
+        scans = scans_of(members, path)
+        extras = _Extras(members)
+        before = {case.sha256: case for case in store.cases_of(deck_name)}
+        deck = Deck(deck_name, title or deck_name, extras.synthetic, False, clock())
+        run = _Run(store, images, deck, before, extras)
+        for done, member in enumerate(scans, start=1):
+            run.take(member)
+            if progress:
+                progress(done, len(scans))
+    return run.finish(len(scans), path)
+
+
+def check_deck_name(name: str) -> str:
+    """Return the name when a deck can have it.
+
+    Raises:
+        BadInputError: it cannot.
+    """
+    if not _NAME.match(name):
+        raise BadInputError(
+            "Expected a deck name of small letters, digits, - and _, at most 63. "
+            f"Received {name[:80]!r}. Give one with --as."
+        )
+    return name
+
+
+def _slug(path: Path) -> str:
+    stem = path.resolve().name.lower()
+    for suffix in (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"):
+        stem = stem.removesuffix(suffix)
+    return re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:63] or "scans"
+
+
+class _Extras:
+    """Masks and `cases.csv` beside the scans, as `octtutor phantom make` writes them."""
+
+    def __init__(self, members: tuple[Member, ...]) -> None:
+        self.masks = {
+            PurePosixPath(member.name).name: member
+            for member in members
+            if PurePosixPath(member.name).parent.name == "masks"
+        }
+        tables = [m for m in members if PurePosixPath(m.name).name == "cases.csv"]
+        rows = csv.DictReader(io.StringIO(tables[0].read().decode("utf-8"))) if tables else []
+        self.facts = {PurePosixPath(row.get("file") or "").name: row for row in rows}
+
+    @property
+    def synthetic(self) -> bool:
+        flags = [row.get("synthetic") == "true" for row in self.facts.values()]
+        return bool(flags) and all(flags)
+
+    def findings(self, name: str) -> tuple[str, ...]:
+        words = (self.facts.get(name, {}).get("findings") or "").split("; ")
+        return tuple(word for word in words if word)
+
+    def is_synthetic(self, name: str) -> bool:
+        return self.facts.get(name, {}).get("synthetic") == "true"
+
+
+class _Run:
+    def __init__(
+        self, store: Store, images: Images, deck: Deck, before: dict[str, Case], extras: _Extras
+    ) -> None:
+        self._store, self._images, self._deck, self._extras = store, images, deck, extras
+        self._held = before
+        self._waiting: list[Case] = []
+        self._started = False
+        self._added = self._already = 0
+        self._conflicts: list[str] = []
+        self._unreadable: list[str] = []
+
+    def take(self, member: Member) -> None:
+        try:
+            data = member.read()
+            digest = hashlib.sha256(data).hexdigest()
+            known = self._held.get(digest)
+            if known is None:
+                decode(data, member.name)
+                self._add(self._to_case(member, data))
+            else:
+                self._already += 1
+                if known.label is not member.place.label:
+                    self._conflicts.append(member.name)
+        except BadScanError as error:
+            self._unreadable.append(str(error))
+
+    def finish(self, scans: int, path: Path) -> Imported:
+        self._flush()
+        if not self._held:
+            raise BadInputError(
+                f"Expected readable scans in {path.name!r}. None of {scans} can be opened, e.g. "
+                f"{self._unreadable[0]}"
+            )
+        deck = self._deck
+        self._store.put_deck(Deck(deck.name, deck.title, deck.synthetic, True, deck.imported_at))
+        cases = self._store.cases_of(deck.name)
+        return Imported(
+            deck=deck.name,
+            scans=scans,
+            added=self._added,
+            already=self._already,
+            per_class={str(x): sum(case.label is x for case in cases) for x in LABELS},
+            patients=len({case.patient for case in cases}),
+            conflicts=tuple(self._conflicts),
+            unreadable=tuple(self._unreadable),
+        )
+
+    def _to_case(self, member: Member, data: bytes) -> Case:
+        name = PurePosixPath(member.name).name
+        mask = self._extras.masks.get(name)
+        assert member.place.label is not None  # scans_of saw to it
+        return Case(
+            sha256=self._images.put(data),
+            label=member.place.label,
+            patient=member.place.patient or member.name,
+            name=member.name,
+            synthetic=self._extras.is_synthetic(name),
+            findings=self._extras.findings(name),
+            mask_sha256=self._images.put(mask.read()) if mask else None,
+        )
+
+    def _add(self, case: Case) -> None:
+        self._held[case.sha256] = case
+        self._waiting.append(case)
+        if len(self._waiting) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._started and self._waiting:
+            self._store.put_deck(self._deck)
+            self._started = True
+        if self._waiting:
+            self._added += self._store.add_cases(self._deck.name, self._waiting)
+            self._waiting = []

@@ -1,0 +1,54 @@
+"""What the use cases need of the rooms beside them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.prediction import Prediction
+from octtutor.datasets.decode import Pixels
+
+Clock = Callable[[], datetime]
+"""Returns the present time, UTC-aware."""
+Maps = npt.NDArray[np.float32]
+
+
+class Predictor(Protocol):
+    """A model that answers and explains scans."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether loading has ended, well or not."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the model cannot be used, None while it can or is still loading."""
+
+    def knows(self, sha256: str) -> bool:
+        """Whether `read` would answer at once, without the model."""
+
+    def read(self, sha256: str, scan: Pixels) -> tuple[Prediction, Maps]:
+        """Answer and explain a scan uint8 (height, width), waiting for the model.
+
+        Returns:
+            The prediction, and raw maps float32 (4, h, w), not negative, in LABELS order.
+
+        Raises:
+            ModelError: the model cannot be used.
+        """
+
+
+class Images(Protocol):
+    """The scans on disk."""
+
+    def put(self, data: bytes) -> str:
+        """Store a file and return its SHA-256."""
+
+    def read(self, digest: str) -> Pixels:
+        """Decode a stored scan or mask, uint8 (height, width)."""

@@ -1,0 +1,162 @@
+"""What a finished quiz shows: score, confusion, beside the model and published readers."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.answer import Answered, choice_word
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.quiz import Attempt
+from octtutor.stats.figures import confusion, per_class, weighted_error
+from octtutor.stats.intervals import Figure, wilson
+
+UNGRADABLE = len(LABELS)
+"""Column of ungradable answers in the confusion matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class YouAndModel:
+    """On how many scans who was right."""
+
+    both: int
+    only_you: int
+    only_model: int
+    neither: int
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The figures of one attempt.
+
+    Ungradable answers are not right, and are left out of weighted error, sensitivity and
+    specificity.
+    """
+
+    answered: int
+    asked: int
+    right: Figure
+    ungradable: int
+    matrix: npt.NDArray[np.int64]
+    """int64 (4, 5): rows truth, columns answer, the last one ungradable."""
+    per_class: dict[str, tuple[Figure, Figure]]
+    weighted_error: float | None
+    model_weighted_error: float | None
+    model_right: Figure
+    you_and_model: YouAndModel | None
+    """None when the model answered none of the scans."""
+    median_seconds: float | None
+
+
+def results(attempt: Attempt, answers: Sequence[Answered]) -> Results:
+    """Summarise an attempt's answers."""
+    truth = np.array([LABELS.index(a.answer.truth) for a in answers], np.int64)
+    choice = np.array([_column(a) for a in answers], np.int64)
+    matrix = np.zeros((len(LABELS), len(LABELS) + 1), np.int64)
+    np.add.at(matrix, (truth, choice), 1)
+    with_model = [a for a in answers if a.prediction is not None]
+    model_right = sum(_model_is_right(a) for a in with_model)
+    times = [a.answer.response_ms / 1000 for a in answers]
+    return Results(
+        answered=len(answers),
+        asked=len(attempt.cases),
+        right=wilson(sum(a.answer.is_right for a in answers), len(answers)),
+        ungradable=int((choice == UNGRADABLE).sum()),
+        matrix=matrix,
+        per_class=per_class(matrix[:, : len(LABELS)]),
+        weighted_error=weighted_error(matrix[:, : len(LABELS)]),
+        model_weighted_error=weighted_error(_model_matrix(with_model)),
+        model_right=wilson(model_right, len(with_model)),
+        you_and_model=_compare(with_model) if with_model else None,
+        median_seconds=float(np.median(times)) if times else None,
+    )
+
+
+def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str) -> str:
+    """Write an attempt's answers as CSV, one row a case, with a header."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for item in answers:
+        answer, model = item.answer, item.prediction
+        chances = [f"{p:.4f}" for p in model.probabilities] if model else [""] * len(LABELS)
+        writer.writerow(
+            [
+                _plain(nickname),
+                attempt.id,
+                answer.quiz,
+                answer.quiz_version,
+                answer.deck,
+                attempt.order,
+                attempt.seed,
+                answer.position + 1,
+                answer.sha256,
+                answer.truth,
+                choice_word(answer.choice),
+                int(answer.is_right),
+                answer.confidence,
+                answer.response_ms,
+                answer.answered_at.isoformat(),
+                model.model if model else "",
+                model.model_sha256 if model else "",
+                model.label if model else "",
+                *chances,
+            ]
+        )
+    return text.getvalue()
+
+
+_HEADER = [
+    "reader",
+    "attempt",
+    "quiz",
+    "quiz_version",
+    "deck",
+    "order",
+    "seed",
+    "case",
+    "scan_sha256",
+    "truth",
+    "answer",
+    "right",
+    "confidence",
+    "response_ms",
+    "answered_at_utc",
+    "model",
+    "model_sha256",
+    "model_answer",
+    *(f"p_{label.lower()}" for label in LABELS),
+]
+
+
+def _plain(text: str) -> str:
+    # a spreadsheet runs cells that begin so
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _column(item: Answered) -> int:
+    choice = item.answer.choice
+    return UNGRADABLE if choice is None else LABELS.index(choice)
+
+
+def _model_is_right(item: Answered) -> bool:
+    return item.prediction is not None and item.prediction.label is item.answer.truth
+
+
+def _model_matrix(items: Sequence[Answered]) -> npt.NDArray[np.int64]:
+    truth = [LABELS.index(item.answer.truth) for item in items]
+    answer = [LABELS.index(item.prediction.label) for item in items if item.prediction]
+    return confusion(np.array(truth, np.int64), np.array(answer, np.int64))
+
+
+def _compare(items: Sequence[Answered]) -> YouAndModel:
+    pairs = [(item.answer.is_right, _model_is_right(item)) for item in items]
+    return YouAndModel(
+        both=pairs.count((True, True)),
+        only_you=pairs.count((True, False)),
+        only_model=pairs.count((False, True)),
+        neither=pairs.count((False, False)),
+    )
