@@ -1,0 +1,414 @@
+// The reading desk: draws the view that the server sends, and sends back what was chosen.
+// A view before the answer holds nothing that tells it; see octtutor/ui/views.py.
+const LABELS = props.labels;
+const T = props.texts;
+const find = (selector) => element.querySelector(selector);
+const desk = find(".desk");
+const stage = find(".stage");
+const plane = find(".plane");
+const scan = find("img.scan");
+const map = find("img.map");
+const answers = find(".answers");
+const scale = find(".scale");
+
+let view = { phase: "idle" };
+let choice = null;
+let sentAt = 0;
+let startedAt = 0;
+let shownClass = null;
+let zoom = { k: 1, x: 0, y: 0 };
+let retry = null;
+
+const make = (tag, className, text) => {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+const phase = () => desk.dataset.phase;
+const isPhone = () => window.matchMedia("(max-width: 800px)").matches;
+const isVisible = () => desk.offsetParent !== null;
+const remember = (key, value) => { try { localStorage.setItem(key, value); } catch (e) { /* private mode */ } };
+const recall = (key) => { try { return localStorage.getItem(key); } catch (e) { return null; } };
+
+function build() {
+  element.querySelectorAll("[data-text]").forEach((node) => { node.textContent = T[node.dataset.text]; });
+  for (const name of ["brightness", "contrast"]) find(`.${name}`).title = T[name];
+  element.querySelectorAll("[data-label]").forEach((node) => {
+    node.title = T[node.dataset.label];
+    node.setAttribute("aria-label", T[node.dataset.label]);
+  });
+  const buttons = [...LABELS.map((label, i) => [label, String(i + 1), label]), ["UNGRADABLE", "U", T.ungradable]];
+  for (const [word, key, text] of buttons) {
+    const button = make("button", `answer ${word.toLowerCase()}`);
+    button.type = "button";
+    button.dataset.choice = word;
+    button.append(make("kbd", "", key), make("span", "", text), make("span", "mark"));
+    button.addEventListener("click", () => choose(word));
+    answers.append(button);
+  }
+  for (let level = 1; level <= 5; level += 1) {
+    const button = make("button", "level", String(level));
+    button.type = "button";
+    button.dataset.level = level;
+    button.setAttribute("aria-label", `${T.sure} ${level} / 5`);
+    button.addEventListener("click", () => commit(level));
+    scale.append(button);
+  }
+  for (const label of LABELS) {
+    const button = make("button", `map-class ${label.toLowerCase()}`, label);
+    button.type = "button";
+    button.dataset.label_ = label;
+    button.addEventListener("click", () => { shownClass = label; drawMap(); });
+    find(".map-classes").append(button);
+  }
+  for (const [keys, does] of props.keys) find("dl").append(make("dt", "", keys), make("dd", "", does));
+  element.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-do]");
+    if (button) actions[button.dataset.do]();
+  });
+  for (const name of ["brightness", "contrast"]) find(`.${name}`).addEventListener("input", light);
+  for (const name of ["split", "opacity", "show-map", "show-outline", "jet"]) find(`.${name}`).addEventListener("input", drawMap);
+  desk.classList.toggle("no-timer", recall("octtutor-no-timer") === "1");
+}
+
+// ---- what the server sends -------------------------------------------------------------
+function draw(next) {
+  if (!next || !next.phase) return;
+  clearTimeout(retry);
+  const same = next.attempt === view.attempt && next.position === view.position;
+  const kept = same ? { ...view, ...next } : next;
+  view = kept;
+  desk.dataset.phase = view.phase;
+  if (view.phase === "idle") return;
+  if (view.phase === "ask" && !same) startCase();
+  if (view.phase === "ask" && same) { choice = null; markChoice(); }
+  if (view.phase === "wait") return drawWait();
+  drawStatus();
+  setEnabled();
+  if (view.phase === "told") drawTold();
+}
+
+function startCase() {
+  choice = null;
+  shownClass = null;
+  startedAt = performance.now() - view.elapsed;
+  scan.src = view.scan;
+  scan.alt = T.alt;
+  map.hidden = true;
+  map.removeAttribute("src");
+  find(".outline").setAttribute("hidden", "");
+  find(".verdict").textContent = "";
+  find(".chances tbody").replaceChildren();
+  find(".advice").replaceChildren();
+  find(".fault").hidden = true;
+  find(".synthetic").hidden = !view.synthetic;
+  stage.style.setProperty("--aspect", view.width / view.height);
+  resetView();
+  markChoice();
+  find(".split").value = 100;
+  if (isPhone()) desk.scrollIntoView({ block: "start" });
+}
+
+function drawStatus() {
+  find(".progress").textContent = fill(T.case, { n: view.position + 1, total: view.total });
+  find(".done").style.width = `${(100 * (view.position + (view.phase === "told" ? 1 : 0))) / view.total}%`;
+  find(".next-text").textContent = view.position + 1 < view.total ? T.next : T.results;
+}
+
+function drawWait() {
+  setEnabled();
+  if (view.loading) find(".verdict").textContent = T.loading;
+}
+
+function drawTold() {
+  if (!scan.src || view.scan) { const known = choice; startCase(); choice = known; }
+  choice = view.choice;
+  markChoice();
+  drawVerdict();
+  drawChances();
+  drawAdvice();
+  find(".map-note").textContent = "";
+  desk.classList.toggle("has-outline", Boolean(view.outline));
+  const outline = find(".outline");
+  outline.setAttribute("viewBox", `0 0 ${view.width} ${view.height}`);
+  outline.querySelector("path").setAttribute("d", view.outline || "");
+  shownClass = view.model ? view.model.label : view.truth;
+  drawMap();
+  find(".next").focus({ preventScroll: true });
+  if (isPhone()) desk.scrollIntoView({ block: "start" });
+}
+
+function drawVerdict() {
+  const verdict = find(".verdict");
+  verdict.replaceChildren(make("strong", view.right ? "right" : "wrong", `${view.right ? "✓" : "✗"} ${view.right ? T.right : T.wrong}`));
+  for (const [who, word] of [[T.you, view.choice], [T.truth, view.truth]]) {
+    const name = word === "UNGRADABLE" ? T.ungradable : word;
+    verdict.append(make("span", "who", who), make("span", `name ${word.toLowerCase()}`, name));
+  }
+}
+
+function drawChances() {
+  const body = find(".chances tbody");
+  body.replaceChildren();
+  find(".fault").hidden = !view.fault;
+  find(".fault").textContent = view.fault || "";
+  if (!view.model) return;
+  const head = make("tr");
+  const title = make("th", "", `${T.model}: ${view.model.label} ${view.model.chances[view.model.label].toFixed(2)}`);
+  title.colSpan = 3;
+  head.append(title);
+  body.append(head);
+  for (const label of LABELS) {
+    const row = make("tr", label === view.truth ? "is-truth" : "");
+    const bar = make("span", `bar ${label.toLowerCase()}`);
+    bar.style.width = `${Math.round(100 * view.model.chances[label])}%`;
+    const cell = make("td", "bars");
+    cell.append(bar);
+    row.append(make("td", "", label), cell, make("td", "number", view.model.chances[label].toFixed(2)));
+    body.append(row);
+  }
+}
+
+function drawAdvice() {
+  const advice = find(".advice");
+  advice.replaceChildren(make("h3", "", `${T.look_for}: ${view.truth}`));
+  for (const text of view.advice) advice.append(make("p", "", text));
+  if (view.findings.length) advice.append(make("p", "hint", `${T.findings}: ${view.findings.join(", ")}`));
+}
+
+function drawMap() {
+  if (phase() !== "told") return;
+  const maps = view.maps && view.maps[find(".jet").checked ? "jet" : "inferno"];
+  const source = maps && maps[shownClass];
+  const on = find(".show-map").checked && Boolean(source);
+  const split = Number(find(".split").value);
+  map.hidden = !on;
+  if (source && map.src !== source) { map.src = source; map.alt = T.map_alt; }
+  map.style.opacity = Number(find(".opacity").value) / 100;
+  map.style.clipPath = `inset(0 ${100 - split}% 0 0)`;
+  find(".outline").toggleAttribute("hidden", !(find(".show-outline").checked && view.outline));
+  find(".map-note").textContent = !maps ? T.no_model : source ? T.map_hint : fill(T.no_evidence, { label: shownClass });
+  element.querySelectorAll(".map-class").forEach((button) => {
+    button.setAttribute("aria-pressed", String(button.dataset.label_ === shownClass));
+    button.disabled = !maps;
+  });
+  place();
+}
+
+// ---- what the trainee does -------------------------------------------------------------
+function choose(word) {
+  if (phase() !== "ask") return;
+  choice = word;
+  markChoice();
+  setEnabled();
+}
+
+function markChoice() {
+  answers.querySelectorAll(".answer").forEach((button) => {
+    const word = button.dataset.choice;
+    const told = phase() === "told";
+    button.setAttribute("aria-pressed", String(word === choice));
+    button.classList.toggle("truth", told && word === view.truth);
+    button.querySelector(".mark").textContent = !told ? "" : word === view.truth ? "✓" : word === choice ? "✗" : "";
+  });
+  scale.querySelectorAll(".level").forEach((button) => {
+    const level = Number(button.dataset.level);
+    button.setAttribute("aria-pressed", String(phase() !== "ask" && level === view.confidence));
+  });
+}
+
+function setEnabled() {
+  const asking = phase() === "ask";
+  answers.querySelectorAll(".answer").forEach((button) => { button.disabled = !asking; });
+  scale.querySelectorAll(".level").forEach((button) => { button.disabled = !asking || !choice; });
+  find(".sure").classList.toggle("ready", asking && Boolean(choice));
+}
+
+function commit(level) {
+  if (phase() !== "ask" || !choice) return;
+  const ms = Math.round(performance.now() - startedAt);
+  view.confidence = level;
+  view.elapsed = ms;
+  desk.dataset.phase = "wait";
+  find(".verdict").textContent = T.saving;
+  setEnabled();
+  markChoice();
+  send("submit", { attempt: view.attempt, position: view.position, choice, confidence: level, ms });
+}
+
+function next() {
+  if (phase() !== "told" || performance.now() - sentAt < 300) return;
+  send("select", { attempt: view.attempt, position: view.position });
+}
+
+function send(event, data) {
+  sentAt = performance.now();
+  trigger(event, data);
+  clearTimeout(retry);
+  retry = setTimeout(() => {
+    if (phase() === "wait" && !view.loading) {
+      desk.dataset.phase = "ask";
+      find(".verdict").textContent = T.offline;
+      setEnabled();
+    }
+  }, 20000);
+}
+
+const actions = {
+  "zoom-in": () => zoomBy(1.4),
+  "zoom-out": () => zoomBy(1 / 1.4),
+  reset: resetView,
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen && stage.requestFullscreen()),
+  timer: () => {
+    desk.classList.toggle("no-timer");
+    remember("octtutor-no-timer", desk.classList.contains("no-timer") ? "1" : "0");
+  },
+  next,
+  keys: () => find("dialog").showModal(),
+  "close-keys": () => find("dialog").close(),
+  end: () => { if (window.confirm(T.end_sure)) send("clear", { attempt: view.attempt }); },
+};
+
+function tickBox(selector) {
+  const box = find(selector);
+  box.checked = !box.checked;
+  drawMap();
+}
+
+function slideBy(step) {
+  const split = find(".split");
+  split.value = Number(split.value) + step;
+  drawMap();
+}
+
+const KEYS = {
+  u: () => choose("UNGRADABLE"),
+  escape: () => { if (phase() === "ask") { choice = null; markChoice(); setEnabled(); } },
+  enter: next,
+  m: () => tickBox(".show-map"),
+  o: () => tickBox(".show-outline"),
+  "+": actions["zoom-in"], "=": actions["zoom-in"], "-": actions["zoom-out"], 0: actions.reset,
+  arrowleft: () => slideBy(-10), arrowright: () => slideBy(10),
+  f: actions.full, t: actions.timer, "?": actions.keys,
+};
+
+function onKey(event) {
+  if (!isVisible() || event.ctrlKey || event.metaKey || event.altKey || find("dialog").open) return;
+  const target = event.target;
+  const range = target.matches && target.matches("input[type=range]");
+  if (target.matches && target.matches("textarea, select, [contenteditable], input:not([type=range]):not([type=checkbox])")) return;
+  const key = event.key.toLowerCase();
+  if (key === "enter" && target.matches("button:not(.next):not(.answer):not(.level), a")) return;
+  if (range && key.startsWith("arrow")) return;
+  if (/^[1-5]$/.test(key) && phase() === "ask") {
+    event.preventDefault();
+    if (choice) commit(Number(key));
+    else if (Number(key) <= LABELS.length) choose(LABELS[Number(key) - 1]);
+    return;
+  }
+  if (KEYS[key] && phase() !== "idle") {
+    if (event.repeat && key === "enter") return;
+    event.preventDefault();
+    KEYS[key]();
+  }
+}
+
+// ---- zoom, pan, light ------------------------------------------------------------------
+function fit() {
+  if (!view.width || !stage.clientWidth) return;
+  const k = Math.min(stage.clientWidth / view.width, stage.clientHeight / view.height);
+  plane.style.width = `${Math.floor(view.width * k)}px`;
+  plane.style.height = `${Math.floor(view.height * k)}px`;
+}
+
+function place() {
+  plane.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.k})`;
+  const line = find(".split-line");
+  const split = Number(find(".split").value);
+  line.hidden = map.hidden || split <= 0 || split >= 100;
+  const box = plane.getBoundingClientRect();
+  line.style.left = `${box.left - stage.getBoundingClientRect().left + (box.width * split) / 100}px`;
+}
+
+function zoomBy(factor, at) {
+  const box = stage.getBoundingClientRect();
+  const point = at || { x: box.left + box.width / 2, y: box.top + box.height / 2 };
+  const k = Math.min(12, Math.max(1, zoom.k * factor));
+  const centre = { x: point.x - box.left - box.width / 2, y: point.y - box.top - box.height / 2 };
+  zoom.x = centre.x - ((centre.x - zoom.x) * k) / zoom.k;
+  zoom.y = centre.y - ((centre.y - zoom.y) * k) / zoom.k;
+  zoom.k = k;
+  keepInside();
+  place();
+}
+
+function keepInside() {
+  const width = plane.offsetWidth, height = plane.offsetHeight;
+  const limit = (side, room) => Math.max(0, (side * zoom.k - room) / 2);
+  const [x, y] = [limit(width, stage.clientWidth), limit(height, stage.clientHeight)];
+  zoom.x = Math.min(x, Math.max(-x, zoom.x));
+  zoom.y = Math.min(y, Math.max(-y, zoom.y));
+}
+
+function resetView() {
+  fit();
+  zoom = { k: 1, x: 0, y: 0 };
+  find(".brightness").value = 100;
+  find(".contrast").value = 100;
+  light();
+  place();
+}
+
+function light() {
+  scan.style.filter = `brightness(${find(".brightness").value}%) contrast(${find(".contrast").value}%)`;
+}
+
+const pointers = new Map();
+function onPointer(event) {
+  if (event.type === "pointerdown") {
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (zoom.k > 1 || pointers.size > 1) stage.setPointerCapture(event.pointerId);
+    return;
+  }
+  if (event.type !== "pointermove") { pointers.delete(event.pointerId); return; }
+  const before = pointers.get(event.pointerId);
+  if (!before) return;
+  const now = { x: event.clientX, y: event.clientY };
+  if (pointers.size === 1) {
+    zoom.x += now.x - before.x;
+    zoom.y += now.y - before.y;
+    keepInside();
+    place();
+  } else {
+    const other = [...pointers.entries()].find(([id]) => id !== event.pointerId)[1];
+    const distance = (p) => Math.hypot(p.x - other.x, p.y - other.y);
+    zoomBy(distance(now) / Math.max(1, distance(before)), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+  }
+  stage.classList.toggle("zoomed", zoom.k > 1);
+  pointers.set(event.pointerId, now);
+}
+
+stage.addEventListener("wheel", (event) => {
+  if (phase() === "idle") return;
+  event.preventDefault();
+  zoomBy(Math.exp(-event.deltaY / 400), { x: event.clientX, y: event.clientY });
+  stage.classList.toggle("zoomed", zoom.k > 1);
+}, { passive: false });
+for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) stage.addEventListener(type, onPointer);
+stage.addEventListener("dblclick", (event) => (zoom.k > 1 ? resetView() : zoomBy(2.5, { x: event.clientX, y: event.clientY })));
+new ResizeObserver(() => { fit(); keepInside(); place(); }).observe(stage);
+
+function tick() {
+  if (!document.contains(desk)) { clearInterval(clock); document.removeEventListener("keydown", onKey); return; }
+  const ms = phase() === "ask" ? performance.now() - startedAt : view.elapsed || 0;
+  const seconds = Math.floor(ms / 1000);
+  find(".timer").textContent = desk.classList.contains("no-timer") ? "––:––" : `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+build();
+document.addEventListener("keydown", onKey);
+const clock = setInterval(tick, 250);
+draw(props.value);
+watch("value", () => draw(props.value));

@@ -1,0 +1,311 @@
+"""The tab Practise: choose a quiz, read scans, see the results."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from octtutor.core.answer import parse_choice
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.quiz import Attempt
+from octtutor.errors import BadInputError, OctTutorError, StaleError, StoreError
+from octtutor.tutor.ports import Predictor
+from octtutor.tutor.practice import Practice
+from octtutor.tutor.results import results, to_csv
+from octtutor.ui.results_card import results_card
+from octtutor.ui.texts import DESK, KEYS, START
+from octtutor.ui.views import IDLE, View, question_view, reveal_view, waiting_view
+
+ASSETS = Path(__file__).parent / "assets"
+SIZES = (10, 20, 40)
+Browser = dict[str, Any] | None
+"""What the browser keeps: {"id": trainee's id, "nickname": …}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One state of the tab: exactly one of its three parts is shown."""
+
+    desk: View
+    card: str = ""
+    browser: Browser = None
+
+    @property
+    def part(self) -> str:
+        """`start`, `desk` or `results`."""
+        if self.card:
+            return "results"
+        return "start" if self.desk["phase"] == "idle" else "desk"
+
+
+class PractiseHandlers:
+    """What the page's events do. Values in, values out; knows no component."""
+
+    def __init__(self, practice: Practice, predictor: Predictor) -> None:
+        """Take the use cases and the model in use."""
+        self._practice, self._predictor = practice, predictor
+
+    def restore(self, browser: Browser) -> Screen:
+        """Return what a reloaded page shows: the running quiz at its case, or the start."""
+        trainee_id = _trainee_id(browser)
+        latest = self._practice.find_latest(trainee_id) if trainee_id else None
+        if latest is None or latest.ended_at is not None:
+            return Screen(IDLE)
+        return Screen(self._current(latest))
+
+    def start(
+        self, browser: Browser, nickname: str, deck: str | None, size: str, seed: str
+    ) -> Screen:
+        """Begin a quiz and show its first case."""
+        if not deck:
+            raise BadInputError(START["no_decks"])
+        number = _parse_seed(seed)
+        trainee = self._practice.enrol(_trainee_id(browser), nickname or "")
+        count = int(size) if str(size).isdigit() else 10**9
+        attempt = self._practice.start(trainee.id, deck, count, number)
+        question = self._practice.question(trainee.id, attempt.id)
+        kept = {"id": trainee.id, "nickname": trainee.nickname}
+        return Screen(question_view(question), browser=kept)
+
+    def commit(self, browser: Browser, data: dict[str, Any]) -> Iterator[View]:
+        """Record an answer, then reveal; says so when the model is still loading."""
+        trainee_id = _need_trainee(browser)
+        attempt_id, position = _place(data)
+        self._practice.commit(
+            trainee_id,
+            attempt_id,
+            position,
+            parse_choice(str(data.get("choice"))),
+            _whole(data.get("confidence"), "confidence"),
+            _whole(data.get("ms"), "time"),
+        )
+        if self._practice.must_wait(trainee_id, attempt_id, position):
+            yield waiting_view(attempt_id, position, loading=True)
+        yield reveal_view(self._practice.reveal(trainee_id, attempt_id, position), False)
+
+    def next(self, browser: Browser, data: dict[str, Any]) -> Screen:
+        """Go on to the next case, or to the results."""
+        trainee_id = _need_trainee(browser)
+        attempt_id, position = _place(data)
+        question = self._practice.next_question(trainee_id, attempt_id, position)
+        if question is None:
+            return self._results(trainee_id, attempt_id)
+        if question.answered:
+            return Screen(self._current(self._practice.answers(trainee_id, attempt_id)[0]))
+        return Screen(question_view(question))
+
+    def end(self, browser: Browser, data: dict[str, Any]) -> Screen:
+        """End the quiz early and show the results so far."""
+        trainee_id = _need_trainee(browser)
+        attempt_id = str(data.get("attempt"))
+        self._practice.end(trainee_id, attempt_id)
+        return self._results(trainee_id, attempt_id)
+
+    def has_results(self, browser: Browser) -> bool:
+        """Whether there is a quiz whose results can be shown again."""
+        trainee_id = _trainee_id(browser)
+        return trainee_id is not None and self._practice.find_latest(trainee_id) is not None
+
+    def last_results(self, browser: Browser) -> Screen:
+        """Show the results of the trainee's last quiz again."""
+        trainee_id = _trainee_id(browser)
+        latest = self._practice.find_latest(trainee_id) if trainee_id else None
+        if trainee_id is None or latest is None:
+            raise BadInputError(START["no_results"])
+        return self._results(trainee_id, latest.id)
+
+    def decks(self) -> list[tuple[str, str]]:
+        """Return (text, name) of each deck for the drop-down."""
+        return [
+            (
+                f"{deck.title} ({count}"
+                f"{START['synthetic'] if deck.synthetic else ''}"
+                f"{'' if deck.complete else START['unfinished']})",
+                deck.name,
+            )
+            for deck, count in self._practice.decks()
+            if count
+        ]
+
+    def model_line(self) -> str:
+        """Say how the model is."""
+        if not self._predictor.is_ready:
+            return START["model_loading"].format(name=self._predictor.name)
+        if self._predictor.fault:
+            return START["model_fault"].format(fault=self._predictor.fault)
+        return START["model_ready"].format(name=self._predictor.name)
+
+    def model_settled(self) -> bool:
+        """Whether `model_line` will not change any more."""
+        return self._predictor.is_ready
+
+    def _current(self, attempt: Attempt) -> View:
+        question = self._practice.question(attempt.trainee_id, attempt.id)
+        if not question.answered:
+            return question_view(question)
+        reveal = self._practice.reveal(attempt.trainee_id, attempt.id, question.position)
+        return reveal_view(reveal, with_scan=True)
+
+    def _results(self, trainee_id: str, attempt_id: str) -> Screen:
+        attempt, answers = self._practice.answers(trainee_id, attempt_id)
+        trainee = self._practice.find_trainee(trainee_id)
+        csv = to_csv(attempt, answers, trainee.nickname if trainee else "")
+        decks = {deck.name: deck for deck, _ in self._practice.decks()}
+        card = results_card(results(attempt, answers), csv, decks[attempt.deck].synthetic)
+        return Screen(IDLE, card)
+
+
+class _Events:
+    """The handlers as Gradio calls them: screens to component values, errors to messages."""
+
+    def __init__(self, handlers: PractiseHandlers) -> None:
+        self._handlers = handlers
+
+    def load(self, kept: Browser) -> tuple[Any, ...]:
+        try:
+            screen = self._handlers.restore(kept)
+        except OctTutorError as error:
+            gr.Warning(str(error))
+            screen = Screen(IDLE)
+        decks = self._handlers.decks()
+        choices = gr.Dropdown(choices=decks, value=decks[0][1] if decks else None)
+        return (*_show(screen), choices, (kept or {}).get("nickname", ""), self._last(kept))
+
+    def start(self, kept: Browser, who: str, deck: str | None, size: str, seed: str) -> Any:
+        screen = _told(lambda: self._handlers.start(kept, who, deck, size, seed))
+        return (*_show(screen), screen.browser)
+
+    def commit(self, kept: Browser, event: gr.EventData) -> Iterator[View]:
+        try:
+            yield from self._handlers.commit(kept, event._data)
+        except (StaleError, StoreError) as error:
+            gr.Warning(str(error))
+            yield _told(lambda: self._handlers.restore(kept)).desk
+        except OctTutorError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def next(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
+        return _show(_told(lambda: self._handlers.next(kept, event._data)))
+
+    def end(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
+        return _show(_told(lambda: self._handlers.end(kept, event._data)))
+
+    def last(self, kept: Browser) -> tuple[Any, ...]:
+        return _show(_told(lambda: self._handlers.last_results(kept)))
+
+    def again(self, kept: Browser) -> tuple[Any, ...]:
+        return (*_show(Screen(IDLE)), self._last(kept))
+
+    def tick(self) -> tuple[str, gr.Timer]:
+        return self._handlers.model_line(), gr.Timer(active=not self._handlers.model_settled())
+
+    def _last(self, kept: Browser) -> gr.Button:
+        return gr.Button(visible=self._handlers.has_results(kept))
+
+
+def build_practise_tab(handlers: PractiseHandlers) -> None:
+    """Lay out the tab and connect it. Must be called inside `gr.Blocks`."""
+    browser = gr.BrowserState(None, storage_key="octtutor", secret="octtutor")
+    with gr.Column(elem_id="start", visible=False) as start:
+        choices, begin, last, model = _build_start()
+    with gr.Column(elem_id="reading") as reading:
+        desk = _build_desk()
+    with gr.Column(elem_id="results", visible=False) as results_part:
+        card = gr.HTML(elem_id="card", apply_default_css=False)
+        again = gr.Button(START["again"], variant="primary", elem_id="again")
+    timer = gr.Timer(1.0)
+
+    events = _Events(handlers)
+    shown = [desk, start, reading, results_part, card]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiz: dict[str, Any] = {**quiet, "concurrency_id": "quiz", "concurrency_limit": 16}
+    gr.on(None, events.load, [browser], [*shown, *choices[1:2], choices[0], last], **quiz)
+    begin.click(events.start, [browser, *choices], [*shown, browser], **quiz)
+    desk.submit(events.commit, [browser], [desk], **quiz)
+    desk.select(events.next, [browser], shown, **quiz)
+    desk.clear(events.end, [browser], shown, **quiz)
+    last.click(events.last, [browser], shown, **quiz)
+    again.click(events.again, [browser], [*shown, last], **quiz)
+    timer.tick(events.tick, None, [model, timer], **quiet)
+
+
+def _build_start() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
+    """Lay out the start: the choices (nickname, deck, size, seed), two buttons, a line."""
+    gr.Markdown(START["welcome"])
+    nickname = gr.Textbox(label=START["nickname"], max_length=40, elem_id="nickname")
+    deck = gr.Dropdown(label=START["deck"], elem_id="deck")
+    sizes = [*map(str, SIZES), START["all"]]
+    size = gr.Radio(sizes, value=sizes[0], label=START["size"], elem_id="size")
+    with gr.Accordion(START["more"], open=False):
+        seed = gr.Textbox(label=START["seed"], elem_id="seed")
+    begin = gr.Button(START["start"], variant="primary", elem_id="begin")
+    last = gr.Button(START["last"], size="sm", elem_id="last", visible=False)
+    return [nickname, deck, size, seed], begin, last, gr.Markdown(elem_id="model-line")
+
+
+def _build_desk() -> gr.HTML:
+    return gr.HTML(
+        value=IDLE,
+        html_template=(ASSETS / "desk.html").read_text("utf-8"),
+        js_on_load=(ASSETS / "desk.js").read_text("utf-8"),
+        apply_default_css=False,
+        labels=[str(label) for label in LABELS],
+        texts=DESK,
+        keys=[list(pair) for pair in KEYS],
+        elem_id="desk",
+    )
+
+
+def _show(screen: Screen) -> tuple[Any, ...]:
+    """Values of desk, start, reading, results and card."""
+    part = screen.part
+    return (
+        screen.desk,
+        gr.Column(visible=part == "start"),
+        gr.Column(visible=part == "desk"),
+        gr.Column(visible=part == "results"),
+        screen.card,
+    )
+
+
+def _told(use: Callable[[], Screen]) -> Screen:
+    """Run a use case; an error meant for a person becomes the page's message."""
+    try:
+        return use()
+    except OctTutorError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _trainee_id(browser: Browser) -> str | None:
+    kept = browser.get("id") if isinstance(browser, dict) else None
+    return kept if isinstance(kept, str) and len(kept) <= 64 else None
+
+
+def _need_trainee(browser: Browser) -> str:
+    trainee_id = _trainee_id(browser)
+    if trainee_id is None:
+        raise BadInputError(START["lost"])
+    return trainee_id
+
+
+def _place(data: dict[str, Any]) -> tuple[str, int]:
+    return str(data.get("attempt")), _whole(data.get("position"), "case")
+
+
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadInputError(
+            f"Expected a whole number as {what}. Received {str(value)[:40]!r}. Reload the page."
+        )
+    return value
+
+
+def _parse_seed(text: str) -> int | None:
+    stripped = (text or "").strip()
+    if not stripped:
+        return None
+    if not stripped.isdigit() or int(stripped) >= 2**31:
+        raise BadInputError(START["seed_bad"].format(value=stripped[:40]))
+    return int(stripped)
