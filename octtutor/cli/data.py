@@ -1,0 +1,94 @@
+"""`octtutor data import|audit`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from octtutor.cli.output import note, print_json, progress_bar
+
+app = typer.Typer(help="Scans: import, audit.", no_args_is_help=True)
+Source = Annotated[Path, typer.Argument(help="Folder, ZIP or tar in OCT2017 layout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("import")
+def import_(
+    path: Source,
+    name: Annotated[str | None, typer.Option("--as", help="The deck's name.")] = None,
+    title: Annotated[str | None, typer.Option(help="What people see.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Import scans as a deck. Safe to repeat; an interrupted import goes on next time."""
+    from octtutor.wiring import import_into, open_rooms, read_settings
+
+    rooms = open_rooms(read_settings())
+    try:
+        with progress_bar("importing") as progress:
+            done = import_into(rooms, path, name, title, progress)
+    finally:
+        rooms.store.close()
+    for fault in done.unreadable:
+        note(f"left out: {fault}")
+    for scan in done.conflicts:
+        note(f"left out: {scan}: the deck holds this scan under another label")
+    if as_json:
+        print_json(asdict(done))
+        return
+    counts = ", ".join(f"{label} {count}" for label, count in done.per_class.items())
+    typer.echo(
+        f"Deck {done.deck}: {done.added} scans added, {done.already} were there already, "
+        f"{len(done.unreadable)} unreadable. Now {counts}; {done.patients} patients."
+    )
+
+
+@app.command("audit")
+def audit(
+    path: Source,
+    against: Annotated[Path | None, typer.Option(help="A second set to compare with.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for copies, leaks between splits, unreadable files and conflicting labels."""
+    from octtutor.datasets.audit import audit as look_through
+
+    with progress_bar("looking") as progress:
+        report = look_through(path, against, progress)
+    if as_json:
+        print_json(report)
+    else:
+        _say(report)
+
+
+def _say(report: dict[str, Any]) -> None:
+    typer.echo(f"{report['files']} scans of {report['patients']} patients")
+    for split, classes in report["splits"].items():
+        counts = ", ".join(
+            f"{label} {n['files']} ({n['patients']} patients)" for label, n in classes.items()
+        )
+        typer.echo(f"  {split}: {counts}")
+    several = len(report["patients_with_several_labels"])
+    typer.echo(f"patients with scans of several classes: {several}")
+    shared = report["shared"]
+    lines = {
+        "exact copies (groups)": report["duplicates"]["exact"],
+        "near copies (groups)": report["duplicates"]["near"],
+        f"patients shared between {shared['between']}": shared["patients"],
+        f"files shared between {shared['between']}": shared["files"],
+        f"near copies between {shared['between']}": shared["near"],
+        "unreadable files": report["unreadable"],
+        "conflicting labels": report["conflicts"],
+        "without a known label": report["unlabelled"],
+    }
+    for what, found in lines.items():
+        typer.echo(f"{what}: {len(found)}{_examples(found)}")
+    typer.echo("Clean." if report["clean"] else "Not clean: see above, or --json for all names.")
+
+
+def _examples(found: list[Any]) -> str:
+    if not found:
+        return ""
+    first = found[0]
+    if isinstance(first, dict):
+        first = first.get("why") if "names" not in first else first["names"][0]
+    return f", e.g. {', '.join(first) if isinstance(first, list) else first}"

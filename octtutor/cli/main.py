@@ -1,0 +1,40 @@
+"""The commands, gathered. Heavy parts are imported inside the commands that need them."""
+
+import logging
+import os
+import sys
+
+import typer
+
+from octtutor.cli import data, models, network, phantom, serving
+from octtutor.cli.output import one_line_errors
+
+app = typer.Typer(
+    name="octtutor",
+    help="Learn to read retinal OCT scans. For teaching, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("serve")(serving.serve)
+app.add_typer(data.app, name="data")
+app.add_typer(phantom.app, name="phantom")
+app.command("train")(network.train)
+app.command("evaluate")(network.evaluate)
+app.command("predict")(network.predict)
+app.command("explain")(network.explain)
+app.add_typer(models.app, name="models")
+app.add_typer(serving.db, name="db")
+
+
+def main() -> None:
+    """Run the command line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    with one_line_errors():
+        app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""How commands speak: results on standard output, everything else on standard error."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from tqdm import tqdm
+
+from octtutor.errors import OctTutorError
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """Print a line for a person on standard error."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn an error meant for a person into one line and exit code 1."""
+    try:
+        yield
+    except OctTutorError as error:
+        note("Error: " + " ".join(str(error).split()))
+        raise SystemExit(1) from error
+    except KeyboardInterrupt:
+        note("Stopped. What was done so far is kept; run the command again to go on.")
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def progress_bar(what: str, unit: str = "scan") -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error; gives a function (done, total)."""
+    with tqdm(desc=what, unit=unit, leave=False, dynamic_ncols=True) as bar:
+
+        def update(done: int, total: int) -> None:
+            if bar.total != total or done < bar.n:
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield update
