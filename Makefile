@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check format lock bench deck clean
+.PHONY: help run test check format lock bench deck pictures clean
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -26,6 +26,9 @@ format: $(READY)  ## put the code into shape
 
 bench: $(READY)  ## measure one scan's answer: milliseconds, and against Keras's predict
 	$(BIN)/python benchmarks/predict.py
+
+pictures: $(READY)  ## take the pictures of README and docs (needs Chromium)
+	$(BIN)/python docs/take_pictures.py
 
 deck: $(READY)  ## draw the embedded deck again
 	$(BIN)/octtutor phantom make --out octtutor/phantom/deck --per-class 15 --seed 2017

@@ -35,6 +35,3 @@ def main() -> None:
     with one_line_errors():
         app()
 
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,14 @@
 """Folders, ZIPs and tars of scans, read alike and without trusting their names or sizes."""
 
+import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -47,9 +50,9 @@ def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
         BadArchiveError: the archive is empty, damaged, unsafe (names that leave it, links,
             absurd compression) or of another kind.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 (False, not an error, for impossible names)
         yield _folder(path)
-    elif not path.exists():
+    elif not os.path.exists(path):  # noqa: PTH110
         raise BadInputError(
             f"Expected a folder, ZIP or tar. Received {str(path)!r}, which is not there. "
             "Check the path."
@@ -107,7 +110,7 @@ def _translated(path: Path) -> Iterator[None]:
 def _folder(root: Path) -> tuple[Member, ...]:
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     return tuple(
-        Member(path.relative_to(root).as_posix(), lambda path=path: read_bytes(path))  # type: ignore[misc]
+        Member(path.relative_to(root).as_posix(), partial(read_bytes, path))
         for path in files
     )
 
@@ -125,7 +128,10 @@ def _zip_members(archive: zipfile.ZipFile, source: str) -> tuple[Member, ...]:
             raise BadArchiveError(f"Expected an open ZIP. {source!r} is encrypted. Unpack it.")
     infos.sort(key=lambda info: info.filename)
     return tuple(
-        Member(info.filename, lambda info=info: _read_member(archive.open(info), info.filename))  # type: ignore[misc]
+        Member(
+            info.filename,
+            partial(_read_member, partial(archive.open, info), info.filename),
+        )
         for info in infos
     )
 
@@ -143,17 +149,20 @@ def _tar_members(archive: tarfile.TarFile, source: str) -> tuple[Member, ...]:
     return tuple(
         Member(
             entry.name.removeprefix("./"),
-            lambda entry=entry: _read_member(archive.extractfile(entry), entry.name),  # type: ignore[misc]
+            partial(_read_member, partial(archive.extractfile, entry), entry.name),
         )
         for entry in members
     )
 
 
-def _read_member(file: IO[bytes] | None, name: str) -> bytes:
-    if file is None:
-        raise BadScanError(f"Cannot read {name!r} in the archive.")
-    with file:
-        data = file.read(MAX_BYTES + 1)
+def _read_member(open_: Callable[[], IO[bytes] | None], name: str) -> bytes:
+    try:
+        file = open_()
+        data = file.read(MAX_BYTES + 1) if file else b""
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise BadScanError(
+            f"Cannot read {name!r} in the archive ({error}). Download or pack it again."
+        ) from error
     if len(data) > MAX_BYTES:
         raise BadScanError(
             f"Expected scans of at most {MAX_BYTES:,} bytes. {name!r} is larger. Export it smaller."

@@ -113,7 +113,7 @@ class MemoryStore(Store):
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
         theirs = [a for a in self._attempts.values() if a.trainee_id == trainee_id]
-        return max(theirs, key=lambda attempt: attempt.started_at, default=None)
+        return max(theirs, key=lambda a: (a.started_at, a.ended_at is None), default=None)
 
     @_alone
     def end_attempt(self, attempt_id: str, at: datetime) -> None:

@@ -146,8 +146,9 @@ class SqlStore(Store):
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
         theirs = select(attempts).where(attempts.c.trainee_id == trainee_id)
+        newest = attempts.c.started_at.desc(), attempts.c.ended_at.is_(None).desc()
         with self._read() as db:
-            row = db.execute(theirs.order_by(attempts.c.started_at.desc())).mappings().first()
+            row = db.execute(theirs.order_by(*newest)).mappings().first()
         return rows.to_attempt(row) if row else None
 
     @_translated

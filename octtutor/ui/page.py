@@ -19,7 +19,7 @@ def build_page(practise: PractiseHandlers) -> gr.Blocks:
             f"<header id='head'><h1>{TITLE}</h1><p>{TAGLINE}</p>"
             f"<p class='purpose'>{PURPOSE}</p></header>"
         )
-        build_practise_tab(practise)
+        build_practise_tab(page, practise)
     page.queue(max_size=256)
     return page  # type: ignore[no-any-return]
 

@@ -205,8 +205,8 @@ class _Events:
         return gr.Button(visible=self._handlers.has_results(kept))
 
 
-def build_practise_tab(handlers: PractiseHandlers) -> None:
-    """Lay out the tab and connect it. Must be called inside `gr.Blocks`."""
+def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers) -> None:
+    """Lay out the tab and connect it. Must be called inside `page`."""
     browser = gr.BrowserState(None, storage_key="octtutor", secret="octtutor")
     with gr.Column(elem_id="start", visible=False) as start:
         choices, begin, last, model = _build_start()
@@ -221,7 +221,8 @@ def build_practise_tab(handlers: PractiseHandlers) -> None:
     shown = [desk, start, reading, results_part, card]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     quiz: dict[str, Any] = {**quiet, "concurrency_id": "quiz", "concurrency_limit": 16}
-    gr.on(None, events.load, [browser], [*shown, *choices[1:2], choices[0], last], **quiz)
+    nickname, deck, *_ = choices
+    page.load(events.load, [browser], [*shown, deck, nickname, last], **quiz)
     begin.click(events.start, [browser, *choices], [*shown, browser], **quiz)
     desk.submit(events.commit, [browser], [desk], **quiz)
     desk.select(events.next, [browser], shown, **quiz)

@@ -1,0 +1,87 @@
+"""What several tests need: real scans where they are, real parts, a clock that stands still."""
+
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.phantom import make
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+MODEL = ROOT / "models" / "lite0"
+DECK = ROOT / "octtutor" / "phantom" / "deck"
+
+
+def missing(what: str, how: str) -> None:
+    """Skip, or fail where OCTTUTOR_REQUIRE names this part."""
+    if what in os.environ.get("OCTTUTOR_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required here, and is missing. {how}")
+    pytest.skip(f"needs {what}. {how}")
+
+
+@pytest.fixture(scope="session")
+def real_scans() -> Path:
+    """The folder of 700 real scans; a stranger's clone has none."""
+    folder = SHARED / "oct2017"
+    if not folder.is_dir():
+        pytest.skip("needs real scans: put OCT2017's train/ and test/ into ../shared/oct2017")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the system's Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        missing("chromium", "Install it: apt-get install chromium")
+    return str(found)
+
+
+class Clock:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def write_scans(folder: Path, per_class: int = 2, size: tuple[int, int] = (160, 160)) -> Path:
+    """Write synthetic scans in OCT2017 layout, without masks, named like real ones."""
+    for index, label in enumerate(LABELS):
+        for n in range(per_class):
+            rng = np.random.default_rng([index, n])
+            path = folder / label / f"{label}-{1000 * (index + 1) + n}-1.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(make(label, rng, size).scan).save(path)
+    return folder
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    return write_scans(tmp_path / "scans")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test a data home of its own, so that nobody's real one is touched."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("OCTTUTOR_HOME", str(home))
+    monkeypatch.delenv("OCTTUTOR_DATABASE_URL", raising=False)
+    return home

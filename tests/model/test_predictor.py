@@ -1,0 +1,85 @@
+"""The model in use: loads beside the page, answers once for each scan, fails in words."""
+
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.errors import ModelError
+from octtutor.model.predictor import ModelPredictor
+from octtutor.phantom import make
+from tests.conftest import MODEL
+
+SCAN = make(LABELS[1], np.random.default_rng(2), (300, 300)).scan
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> ModelPredictor:
+    made = ModelPredictor(MODEL, tmp_path_factory.mktemp("answers"))
+    assert not made.is_ready
+    made.start()
+    return made
+
+
+def test_it_answers_with_four_probabilities_and_four_maps(predictor: ModelPredictor):
+    prediction, maps = predictor.read("a" * 64, SCAN)
+    assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
+    assert maps.shape == (4, 7, 7)
+    assert (maps >= 0).all()
+    assert prediction.model == "lite0"
+    assert predictor.is_ready
+    assert predictor.fault is None
+
+
+def test_a_scan_is_computed_once_and_remembered_without_the_model(predictor: ModelPredictor):
+    first = predictor.read("b" * 64, SCAN)
+    assert predictor.knows("b" * 64)
+    asleep = ModelPredictor(MODEL, predictor._cache)
+    again = asleep.read("b" * 64, SCAN)
+    assert again[0] == first[0]
+    assert (again[1] == first[1]).all()
+    assert not asleep.is_ready
+    assert not asleep.knows("c" * 64)
+
+
+def test_a_damaged_memory_is_made_anew(predictor: ModelPredictor):
+    first, _ = predictor.read("d" * 64, SCAN)
+    (kept,) = predictor._cache.rglob("d" * 64 + ".npz")
+    kept.write_bytes(b"broken")
+    assert predictor.read("d" * 64, SCAN)[0] == first
+
+
+def test_two_threads_get_the_same_answer(predictor: ModelPredictor):
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(predictor.read("e" * 64, SCAN)[0]))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(answers)) == 1
+    assert len(answers) == 4
+
+
+def test_a_model_that_cannot_be_loaded_says_why_and_does_not_hang(tmp_path: Path):
+    folder = shutil.copytree(MODEL, tmp_path / "bad")
+    (folder / "weights.safetensors").write_bytes(b"x")
+    broken = ModelPredictor(folder, tmp_path / "answers")
+    broken.start()
+    with pytest.raises(ModelError, match="SHA-256"):
+        broken.read("a" * 64, SCAN)
+    assert broken.is_ready
+    assert broken.fault is not None
+    assert "SHA-256" in broken.fault
+
+
+def test_a_memory_that_cannot_be_written_does_not_stop_the_answer(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    stubborn = ModelPredictor(MODEL, tmp_path / "file")
+    stubborn.start()
+    assert stubborn.read("a" * 64, SCAN)[0].model == "lite0"

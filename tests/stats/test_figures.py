@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+
+from octtutor.core.diagnosis import LABELS, Diagnosis, penalty
+from octtutor.stats.figures import (
+    brier,
+    calibration_error,
+    confusion,
+    kappa,
+    model_figures,
+    per_class,
+    weighted_error,
+)
+from octtutor.stats.intervals import Figure, by_patient, wilson
+
+answers = hnp.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 3))
+
+
+def pair(draw_from):
+    return draw_from.flatmap(
+        lambda truth: st.tuples(
+            st.just(truth), hnp.arrays(np.int64, len(truth), elements=st.integers(0, 3))
+        )
+    )
+
+
+@given(pair(answers))
+def test_the_confusion_matrix_is_scikit_learns(both):
+    truth, answer = both
+    expected = confusion_matrix(truth, answer, labels=range(4))
+    assert (confusion(truth, answer) == expected).all()
+
+
+@given(pair(answers))
+def test_the_weighted_error_is_the_mean_of_the_penalties(both):
+    truth, answer = both
+    costs = [penalty(LABELS[t], LABELS[a]) for t, a in zip(truth, answer, strict=True)]
+    assert weighted_error(confusion(truth, answer)) == pytest.approx(np.mean(costs))
+
+
+@given(pair(answers))
+def test_no_answer_is_better_than_the_truth(both):
+    truth, answer = both
+    assert weighted_error(confusion(truth, truth)) == 0
+    assert weighted_error(confusion(truth, answer)) >= 0
+    if (truth != answer).any():
+        assert weighted_error(confusion(truth, answer)) > 0
+
+
+def test_kermanys_reference_points_come_out():
+    truth = np.repeat(np.arange(4), 250)
+    always = {label: weighted_error(confusion(truth, np.full(1000, LABELS.index(label))))
+              for label in LABELS}
+    assert always[Diagnosis.CNV] == 0.75
+    assert always[Diagnosis.NORMAL] == 2.25
+    everything = np.ones((4, 4), np.int64)
+    assert weighted_error(everything) == 1.25
+
+
+@given(pair(answers))
+def test_sensitivity_is_scikit_learns_recall(both):
+    truth, answer = both
+    for index, (sensitivity, _) in enumerate(per_class(confusion(truth, answer)).values()):
+        if sensitivity.n:
+            expected = recall_score(truth == index, answer == index)
+            assert sensitivity.value == pytest.approx(expected)
+
+
+def test_wilsons_interval_is_the_published_one():
+    # Newcombe, Statistics in Medicine 17:857 (1998), table I: 81 of 263, Wilson 0.2553 to 0.3662
+    figure = wilson(81, 263)
+    assert (round(figure.low, 4), round(figure.high, 4)) == (0.2553, 0.3662)
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_a_wilson_interval_holds_its_figure_and_stays_in_bounds(k, n):
+    k = min(k, n)
+    figure = wilson(k, n)
+    assert -1e-12 <= figure.low <= figure.value + 1e-12
+    assert figure.value - 1e-12 <= figure.high <= 1 + 1e-12
+
+
+def test_nothing_out_of_nothing_is_no_figure():
+    assert wilson(0, 0) == Figure(None, None, None, 0, "Wilson 95 %")
+    assert str(wilson(0, 0)) == "–"
+
+
+def test_an_interval_over_patients_is_wider_than_one_over_scans():
+    right = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0], 10)
+    measure = lambda index: float(right[index].mean())  # noqa: E731
+    patients = by_patient(measure, [str(i // 10) for i in range(80)])
+    scans = by_patient(measure, [str(i) for i in range(80)])
+    assert patients.high - patients.low > 2 * (scans.high - scans.low)
+    assert patients.value == scans.value
+
+
+def test_brier_and_calibration_of_a_sure_and_right_reader_are_nought():
+    truth = np.array([0, 1, 2, 3])
+    assert brier(truth, np.eye(4)) == 0
+    assert calibration_error(truth, np.eye(4)) == 0
+    assert brier(truth, np.eye(4)[::-1]) == 2
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
+    chances = np.tile([0.7, 0.1, 0.1, 0.1], (10, 1))
+    truth = np.array([0] * 5 + [1] * 5)
+    assert calibration_error(truth, chances) == pytest.approx(0.2)
+
+
+def test_kappa_is_undefined_when_all_agree_on_one_class():
+    assert kappa(np.zeros(5, np.int64), np.zeros(5, np.int64)) is None
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31))
+def test_all_figures_come_out_of_any_answers(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, 40)
+    chances = rng.dirichlet(np.ones(4), 40)
+    figures = model_figures(truth, chances, [str(i // 3) for i in range(40)])
+    assert figures["accuracy"] == accuracy_score(truth, chances.argmax(1))
+    assert figures["accuracy_ci"][0] <= figures["accuracy"] <= figures["accuracy_ci"][1]
+    assert figures["n"] == 40
+    assert figures["patients"] == 14
+    assert sum(map(sum, figures["confusion"])) == 40

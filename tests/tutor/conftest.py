@@ -1,0 +1,63 @@
+"""A practice room over real parts, with a model that answers as told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.prediction import Prediction
+from octtutor.datasets.images import ImageFolder
+from octtutor.errors import ModelError
+from octtutor.store.engines import open_engine, sqlite_url
+from octtutor.store.migrate import upgrade
+from octtutor.store.sql import SqlStore
+from octtutor.tutor.importing import import_scans
+from octtutor.tutor.practice import Practice
+from tests.conftest import Clock
+
+
+class ToldPredictor:
+    """Always answers CNV with 0.7; can be asleep or broken."""
+
+    def __init__(self) -> None:
+        self.name = "told"
+        self.is_ready = True
+        self.fault: str | None = None
+        self.sha256 = "0" * 64
+        self.asked: list[str] = []
+
+    def knows(self, sha256: str) -> bool:
+        return False
+
+    def read(self, sha256: str, scan: np.ndarray) -> tuple[Prediction, np.ndarray]:
+        self.asked.append(sha256)
+        if self.fault:
+            raise ModelError(self.fault)
+        maps = np.stack([np.eye(7, dtype=np.float32) * (label != "DME") for label in LABELS])
+        return Prediction("told", self.sha256, (0.7, 0.1, 0.1, 0.1)), maps
+
+
+@pytest.fixture
+def predictor() -> ToldPredictor:
+    return ToldPredictor()
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    engine = open_engine(sqlite_url(tmp_path / "records.db"))
+    upgrade(engine)
+    opened = SqlStore(engine)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageFolder:
+    return ImageFolder(tmp_path / "images")
+
+
+@pytest.fixture
+def practice(store, images, predictor, clock: Clock, scans: Path) -> Practice:
+    import_scans(store, images, scans, clock, "real")
+    return Practice(store, images, predictor, clock)

@@ -1,0 +1,170 @@
+"""The tab's handlers, without a browser: what is drawn, and what is refused."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from octtutor.errors import BadInputError, OctTutorError
+from octtutor.ui.pictures import map_uri, outline_path, scan_uri
+from octtutor.ui.practise import PractiseHandlers
+from octtutor.ui.texts import LOOK_FOR, TELL_APART, advice
+from tests.tutor.conftest import images, practice, predictor, store  # noqa: F401
+
+LABEL_WORDS = ("CNV", "DME", "DRUSEN", "NORMAL")
+
+
+@pytest.fixture
+def handlers(practice, predictor) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(practice, predictor)
+
+
+@pytest.fixture
+def started(handlers: PractiseHandlers):
+    screen = handlers.start(None, "Ada", "real", "10", "7")
+    return screen.browser, screen.desk
+
+
+def answer(desk, **changes):
+    return {
+        "attempt": desk["attempt"],
+        "position": desk["position"],
+        "choice": "CNV",
+        "confidence": 3,
+        "ms": 0,
+        **changes,
+    }
+
+
+def test_a_question_tells_nothing(started):
+    _, desk = started
+    assert set(desk) == {
+        "attempt",
+        "elapsed",
+        "height",
+        "phase",
+        "position",
+        "scan",
+        "synthetic",
+        "total",
+        "width",
+    }
+    told = json.dumps({key: value for key, value in desk.items() if key != "scan"})
+    assert not any(word in told for word in LABEL_WORDS)
+
+
+def test_a_whole_quiz_from_start_to_results(handlers: PractiseHandlers, started):
+    browser, desk = started
+    for _ in range(8):
+        (told,) = handlers.commit(browser, answer(desk))
+        assert told["phase"] == "told"
+        assert told["truth"] in LABEL_WORDS
+        assert told["advice"][0] == LOOK_FOR[told["truth"]]
+        assert told["model"]["label"] == "CNV"
+        assert told["maps"]["inferno"]["DME"] is None
+        screen = handlers.next(browser, answer(desk))
+        desk = screen.desk
+    assert screen.part == "results"
+    assert "2 of 8" in screen.card
+    assert handlers.last_results(browser).card.count("2 of 8")
+    assert handlers.restore(browser).part == "start"
+
+
+def test_a_reload_restores_the_case_and_then_the_reveal(handlers: PractiseHandlers, started):
+    browser, desk = started
+    assert handlers.restore(browser).desk["position"] == 0
+    list(handlers.commit(browser, answer(desk)))
+    restored = handlers.restore(browser).desk
+    assert restored["phase"] == "told"
+    assert restored["scan"].startswith("data:image/png")
+
+
+def test_a_waiting_model_is_said_after_the_answer_is_safe(
+    handlers: PractiseHandlers,
+    started,
+    predictor,  # noqa: F811
+    practice,  # noqa: F811
+):
+    browser, desk = started
+    predictor.is_ready = False
+    views = handlers.commit(browser, answer(desk))
+    waiting = next(views)
+    assert waiting == {"phase": "wait", "attempt": desk["attempt"], "position": 0, "loading": True}
+    assert len(practice.answers(browser["id"], desk["attempt"])[1]) == 1
+    assert next(views)["phase"] == "told"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"choice": "AMD"},
+        {"choice": None},
+        {"confidence": 9},
+        {"confidence": "3"},
+        {"confidence": True},
+        {"position": "0"},
+        {"position": -1},
+        {"position": 7},
+        {"attempt": "made up"},
+        {"attempt": None},
+        {"ms": "soon"},
+    ],
+)
+def test_a_forged_answer_is_refused_in_words_and_writes_nothing(
+    handlers: PractiseHandlers,
+    started,
+    practice,  # noqa: F811
+    change,
+):
+    browser, desk = started
+    with pytest.raises(OctTutorError):
+        list(handlers.commit(browser, answer(desk, **change)))
+    assert practice.answers(browser["id"], desk["attempt"])[1] == ()
+
+
+@pytest.mark.parametrize("browser", [None, {}, {"id": 5}, {"id": "x" * 500}, "text", [1]])
+def test_a_forged_browser_state_is_nobody(handlers: PractiseHandlers, started, browser):
+    _, desk = started
+    assert handlers.restore(browser).part == "start"
+    with pytest.raises(OctTutorError):
+        list(handlers.commit(browser, answer(desk)))
+
+
+@pytest.mark.parametrize("seed", ["x", "-1", "1.5", "9" * 30])
+def test_a_seed_that_is_no_number_is_said(handlers: PractiseHandlers, seed: str):
+    with pytest.raises(BadInputError, match="whole number as seed"):
+        handlers.start(None, "", "real", "10", seed)
+
+
+def test_a_scan_is_sent_losslessly_with_other_bytes_each_time():
+    scan = np.random.default_rng(0).integers(0, 255, (64, 80), np.uint8)
+    first, second = scan_uri(scan), scan_uri(scan)
+    assert first != second
+    for uri in (first, second):
+        data = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
+        assert (np.asarray(Image.open(io.BytesIO(data))) == scan).all()
+
+
+def test_a_map_of_nothing_is_no_picture():
+    assert map_uri(np.zeros((7, 7), np.float32), "inferno", 1.0) is None
+    assert str(map_uri(np.eye(7, dtype=np.float32), "jet", 1.5)).startswith("data:image/webp")
+
+
+def test_an_outline_follows_the_mask():
+    mask = np.zeros((50, 60), np.uint8)
+    mask[10:20, 30:40] = 255
+    path = outline_path(mask)
+    assert path.startswith("M30 10")
+    assert path.endswith("Z")
+    assert outline_path(np.zeros((5, 5), np.uint8)) == ""
+
+
+def test_there_is_advice_for_every_pair():
+    for truth in LOOK_FOR:
+        for choice in [*LOOK_FOR, None]:
+            lines = advice(truth, choice)
+            assert len(lines) == (2 if choice not in (truth, None) else 1)
+    assert len(TELL_APART) == 6
