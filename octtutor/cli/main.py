@@ -34,4 +34,3 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     with one_line_errors():
         app()
-

@@ -23,6 +23,9 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the scans.")] = 12,
     batch: Annotated[int, typer.Option(min=2, help="Scans a step.")] = 32,
     seed: Annotated[int, typer.Option(help="Fixes order and augmentation.")] = 2017,
+    note_: Annotated[
+        list[str] | None, typer.Option("--note", help="A line for the card; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a network and write its folder (weights, card, history, curves)."""
@@ -35,7 +38,14 @@ def train(
     settings = Finetune(epochs=epochs, batch=batch, seed=seed)
     with progress_bar("reading") as reading, progress_bar("training", "step") as training:
         card = train_model(
-            data, out, settings, val, on_load=reading, on_batch=training, on_epoch=_say_epoch
+            data,
+            out,
+            settings,
+            val,
+            on_load=reading,
+            on_batch=training,
+            on_epoch=_say_epoch,
+            notes=note_ or (),
         )
     if as_json:
         print_json({"name": card.name, "folder": str(out), "figures": card.figures})
@@ -134,7 +144,7 @@ def _say_epoch(epoch: int, measures: dict[str, float]) -> None:
 def _say_figures(figures: dict[str, Any]) -> None:
     low, high = figures["accuracy_ci"]
     typer.echo(
-        f"accuracy {figures['accuracy']:.3f} (95 % {low:.3f} to {high:.3f}, by patient), "
+        f"accuracy {figures['accuracy']:.3f} (95 % {low:.3f} to {high:.3f} over patients), "
         f"weighted error {figures['weighted_error']:.3f}, urgent referral: sensitivity "
         f"{_number(figures['sensitivity'])}, specificity {_number(figures['specificity'])}; "
         f"{figures['n']} scans of {figures['patients']} patients"

@@ -110,8 +110,7 @@ def _translated(path: Path) -> Iterator[None]:
 def _folder(root: Path) -> tuple[Member, ...]:
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     return tuple(
-        Member(path.relative_to(root).as_posix(), partial(read_bytes, path))
-        for path in files
+        Member(path.relative_to(root).as_posix(), partial(read_bytes, path)) for path in files
     )
 
 

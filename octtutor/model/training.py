@@ -33,6 +33,7 @@ def train(
     on_load: Progress | None = None,
     on_epoch: Report | None = None,
     on_batch: BatchEnd | None = None,
+    notes: Sequence[str] = (),
 ) -> Card:
     """Train with recipe `finetune` and write a complete model folder, or nothing.
 
@@ -44,6 +45,7 @@ def train(
         on_load: called with (done, total) while scans are read.
         on_epoch: called with the epoch's number and its measures.
         on_batch: called with (done, total) batches.
+        notes: what else the card should say, e.g. the scans' source and licence.
 
     Returns:
         The card as written.
@@ -55,7 +57,8 @@ def train(
     check_target(out)
     training, held, split = _split(data, val, recipe, on_load)
     network, history = finetune(training, recipe, on_epoch, on_batch, held)
-    card = _card(out.name, network, recipe, training, held, split)
+    facts = _card(out.name, network, recipe, training, held, split)
+    card = replace(facts, notes=tuple(notes))
     extras = {
         "history.csv": _to_csv(history),
         "curves.png": _draw(history),

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, PENALTY
-from octtutor.stats.intervals import Figure, by_patient, wilson
+from octtutor.stats.intervals import Figure, by_patient, share_by_patient, wilson
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -102,12 +102,13 @@ def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -
 
     Returns:
         The keys of `octtutor evaluate --json` but `misclassified`, ready for JSON. Accuracy's
-        and weighted error's intervals are over patients, the rest Wilson's.
+        and weighted error's intervals are over patients (None where nothing was wrong at all,
+        for the error), the rest Wilson's over scans.
     """
     answer = probabilities.argmax(axis=1)
     matrix = confusion(truth, answer)
     costs = np.array(PENALTY)[truth, answer]
-    accuracy = by_patient(lambda index: float((truth == answer)[index].mean()), patients)
+    accuracy = share_by_patient(truth == answer, patients)
     error = by_patient(lambda index: float(costs[index].mean()), patients)
     urgent = sensitivity_of(matrix, _URGENT), specificity_of(matrix, _URGENT)
     return {
@@ -127,7 +128,8 @@ def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -
         "brier": brier(truth, probabilities),
         "ece": calibration_error(truth, probabilities),
         "confusion": matrix.tolist(),
-        "intervals": f"accuracy and weighted error: {accuracy.method}; others: Wilson 95 %",
+        "intervals": f"accuracy: {accuracy.method}; weighted error: {error.method}; others: "
+        "Wilson 95 % over scans",
         "positive": "urgent referral (CNV or DME) for sensitivity, specificity and auroc",
     }
 

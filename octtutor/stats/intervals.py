@@ -55,6 +55,10 @@ def by_patient(
         patients: the patient of each scan.
         repeats: number of resamples.
         seed: the same seed gives the same interval.
+
+    Returns:
+        The figure; without an interval where all resamples are equal, since the bootstrap then
+        says nothing of the uncertainty.
     """
     _, inverse = np.unique(np.asarray(patients), return_inverse=True)
     members = [np.flatnonzero(inverse == index) for index in range(inverse.max() + 1)]
@@ -63,5 +67,27 @@ def by_patient(
     values = [measure(np.concatenate([members[index] for index in draw])) for draw in draws]
     low, high = np.percentile(values, [2.5, 97.5])
     method = f"95 % percentile bootstrap over {len(members)} patients"
-    everyone = np.arange(len(inverse))
-    return Figure(measure(everyone), float(low), float(high), len(inverse), method)
+    value = measure(np.arange(len(inverse)))
+    if low == high:
+        return Figure(value, None, None, len(inverse), f"{method}: all resamples equal")
+    return Figure(value, float(low), float(high), len(inverse), method)
+
+
+def share_by_patient(right: npt.NDArray[np.bool_], patients: Sequence[str]) -> Figure:
+    """Estimate a proportion of scans with an interval over patients.
+
+    Args:
+        right: bool (n,).
+        patients: the patient of each scan.
+
+    Returns:
+        `by_patient`; where all scans are alike and the bootstrap is mute, Wilson's interval
+        with the number of patients as n, which is the cautious choice.
+    """
+    figure = by_patient(lambda index: float(right[index].mean()), patients)
+    if figure.low is not None:
+        return figure
+    n = len(set(patients))
+    cautious = wilson(n if right.all() else 0, n)
+    method = f"Wilson 95 % over {n} patients, all alike"
+    return Figure(figure.value, cautious.low, cautious.high, len(right), method)

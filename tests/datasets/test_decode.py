@@ -42,8 +42,9 @@ def test_a_palette_is_looked_up():
 
 
 def test_alpha_is_blended_on_black():
-    rgba = Image.fromarray(np.dstack([np.full((64, 64, 3), 200, np.uint8),
-                                      np.full((64, 64, 1), 128, np.uint8)]))
+    rgba = Image.fromarray(
+        np.dstack([np.full((64, 64, 3), 200, np.uint8), np.full((64, 64, 1), 128, np.uint8)])
+    )
     assert set(np.unique(decode(encode(rgba)))) <= {100, 101}
 
 
@@ -100,7 +101,7 @@ def test_half_a_file_is_refused(kind):
 
 
 def test_a_single_pixel_is_refused():
-    with pytest.raises(BadScanError, match="at least 32 x 32 pixels.*1 x 1"):
+    with pytest.raises(BadScanError, match=r"at least 32 x 32 pixels.*1 x 1"):
         decode(encode(Image.new("L", (1, 1))))
 
 

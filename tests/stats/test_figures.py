@@ -53,8 +53,10 @@ def test_no_answer_is_better_than_the_truth(both):
 
 def test_kermanys_reference_points_come_out():
     truth = np.repeat(np.arange(4), 250)
-    always = {label: weighted_error(confusion(truth, np.full(1000, LABELS.index(label))))
-              for label in LABELS}
+    always = {
+        label: weighted_error(confusion(truth, np.full(1000, LABELS.index(label))))
+        for label in LABELS
+    }
     assert always[Diagnosis.CNV] == 0.75
     assert always[Diagnosis.NORMAL] == 2.25
     everything = np.ones((4, 4), np.int64)
@@ -96,6 +98,15 @@ def test_an_interval_over_patients_is_wider_than_one_over_scans():
     scans = by_patient(measure, [str(i) for i in range(80)])
     assert patients.high - patients.low > 2 * (scans.high - scans.low)
     assert patients.value == scans.value
+
+
+def test_a_perfect_score_is_not_certain():
+    """A bootstrap of perfect answers is mute; n counts patients, not scans."""
+    truth = np.arange(40) % 4
+    figures = model_figures(truth, np.eye(4)[truth], [str(i // 4) for i in range(40)])
+    assert figures["accuracy"] == 1
+    assert figures["accuracy_ci"] == pytest.approx([wilson(10, 10).low, 1])
+    assert figures["weighted_error_ci"] == [None, None]
 
 
 def test_brier_and_calibration_of_a_sure_and_right_reader_are_nought():

@@ -74,8 +74,10 @@ def test_every_answer_is_counted_once_and_the_penalties_add_up(made):
         assert figures.weighted_error is None
     with_model = sum(model is not None for _, _, model in made)
     compared = figures.you_and_model
-    total = 0 if compared is None else (
-        compared.both + compared.only_you + compared.only_model + compared.neither
+    total = (
+        0
+        if compared is None
+        else (compared.both + compared.only_you + compared.only_model + compared.neither)
     )
     assert total == with_model
 
