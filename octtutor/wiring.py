@@ -28,13 +28,11 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """The concrete parts, opened."""
+class Archive:
+    """Records and scans, opened."""
 
-    settings: Settings
     store: Store
     images: ImageFolder
-    predictor: ModelPredictor
 
 
 def read_settings(database_url: str | None = None) -> Settings:
@@ -51,12 +49,9 @@ def open_store(settings: Settings) -> Store:
     return SqlStore(engine)
 
 
-def open_rooms(settings: Settings) -> Rooms:
-    """Open records, scans and the model in use (which is not loaded yet)."""
-    folder = find_model(settings.model, settings.model_folders)
-    store = open_store(settings)
-    predictor = ModelPredictor(folder, settings.predictions)
-    return Rooms(settings, store, ImageFolder(settings.images), predictor)
+def open_archive(settings: Settings) -> Archive:
+    """Open records and scans."""
+    return Archive(open_store(settings), ImageFolder(settings.images))
 
 
 def now() -> datetime:
@@ -65,25 +60,25 @@ def now() -> datetime:
 
 
 def import_into(
-    rooms: Rooms, path: Path, name: str | None, title: str | None, progress: Progress | None
+    archive: Archive, path: Path, name: str | None, title: str | None, progress: Progress | None
 ) -> Imported:
     """Import scans as a deck (see `import_scans`)."""
-    return import_scans(rooms.store, rooms.images, path, now, name, title, progress)
+    return import_scans(archive.store, archive.images, path, now, name, title, progress)
 
 
-def add_embedded_deck(rooms: Rooms) -> None:
+def add_embedded_deck(archive: Archive) -> None:
     """Bring the 60 synthetic scans that ship with the program into the records."""
     deck = Path(__file__).parent / "phantom" / "deck"
-    import_into(rooms, deck, EMBEDDED, EMBEDDED_TITLE, None)
+    import_into(archive, deck, EMBEDDED, EMBEDDED_TITLE, None)
 
 
-def build(rooms: Rooms) -> "gr.Blocks":
-    """Compose the page over the rooms."""
+def build(archive: Archive, predictor: ModelPredictor) -> "gr.Blocks":
+    """Compose the page."""
     from octtutor.ui.page import build_page
     from octtutor.ui.practise import PractiseHandlers
 
-    practice = Practice(rooms.store, rooms.images, rooms.predictor, now)
-    return build_page(PractiseHandlers(practice, rooms.predictor))
+    practice = Practice(archive.store, archive.images, predictor, now)
+    return build_page(PractiseHandlers(practice, predictor))
 
 
 def serve(
@@ -102,16 +97,18 @@ def serve(
     from octtutor.ui.serving import check_port, serve_page
 
     check_port(host, port)
-    rooms = open_rooms(settings)
-    add_embedded_deck(rooms)
-    page = build(rooms)
-    rooms.predictor.start()
+    folder = find_model(settings.model, settings.model_folders)
+    archive = open_archive(settings)
     try:
-        address = serve_page(page, host, port, share, block=False)
+        add_embedded_deck(archive)
+        predictor = ModelPredictor(folder, settings.predictions)
+        page = build(archive, predictor)
+        predictor.start()
+        address = serve_page(page, host, port, share)
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()
     finally:
-        rooms.store.close()
+        archive.store.close()
 
 
 def _keep_gradio_home(settings: Settings) -> None:

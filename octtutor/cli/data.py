@@ -21,14 +21,14 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import scans as a deck. Safe to repeat; an interrupted import goes on next time."""
-    from octtutor.wiring import import_into, open_rooms, read_settings
+    from octtutor.wiring import import_into, open_archive, read_settings
 
-    rooms = open_rooms(read_settings())
+    archive = open_archive(read_settings())
     try:
         with progress_bar("importing") as progress:
-            done = import_into(rooms, path, name, title, progress)
+            done = import_into(archive, path, name, title, progress)
     finally:
-        rooms.store.close()
+        archive.store.close()
     for fault in done.unreadable:
         note(f"left out: {fault}")
     for scan in done.conflicts:

@@ -116,13 +116,15 @@ def explain(
     """Show where the network looked: an overlay, and the map as numbers."""
     import_keras_quietly()
     from octtutor.core.diagnosis import Diagnosis
+    from octtutor.model.maps import COLOURS
     from octtutor.model.reading import explain_path
     from octtutor.model.registry import find_model
 
     if method != "gradcam":
         raise typer.BadParameter(f"expected gradcam, received {method}", param_hint="--method")
-    if colours not in ("inferno", "jet"):
-        raise typer.BadParameter(f"expected inferno or jet, got {colours}", param_hint="--colours")
+    if colours not in COLOURS:
+        expected = " or ".join(COLOURS)
+        raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
     if label is not None and label.upper() not in Diagnosis.__members__:
         raise typer.BadParameter(
             f"expected {', '.join(Diagnosis)}, received {label}", param_hint="--label"

@@ -1,10 +1,12 @@
-"""Raw explanation maps to the scan's size. NumPy and OpenCV only."""
+"""Raw explanation maps to the scan's size and to colours. NumPy and OpenCV only."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+COLOURS = {"inferno": cv2.COLORMAP_INFERNO, "jet": cv2.COLORMAP_JET}
+"""`inferno` is perceptually even; `jet` is what the article used."""
 
 
 def to_scan_size(raw: Floats, height: int, width: int) -> Floats:
@@ -22,3 +24,12 @@ def to_scan_size(raw: Floats, height: int, width: int) -> Floats:
     large = np.maximum(cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC), 0)
     top = float(large.max())
     return (large / top if top > 0 else np.zeros_like(large)).astype(np.float32)
+
+
+def colour(level: Floats, colours: str) -> npt.NDArray[np.uint8]:
+    """Colour a map, float32 (height, width) in [0, 1]: uint8 (height, width, 3), BGR.
+
+    `colours` is a key of COLOURS.
+    """
+    grey = np.round(level * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(grey, COLOURS[colours]), np.uint8)

@@ -15,10 +15,9 @@ from octtutor.datasets.layout import is_scan
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.engine import KerasEngine
 from octtutor.model.loading import Progress
-from octtutor.model.maps import to_scan_size
+from octtutor.model.maps import colour, to_scan_size
 
 _BATCH = 16
-_COLOURS = {"inferno": cv2.COLORMAP_INFERNO, "jet": cv2.COLORMAP_JET}
 
 
 def predict_paths(
@@ -108,9 +107,8 @@ def explain_path(
 def _overlay(
     scan: Pixels, level: npt.NDArray[np.float32], colours: str, strength: float = 0.6
 ) -> Pixels:
-    coloured = cv2.applyColorMap(np.round(level * 255).astype(np.uint8), _COLOURS[colours])
     share = strength * np.sqrt(level)[..., None]
-    return np.round(scan[..., None] * (1 - share) + coloured * share).astype(np.uint8)
+    return np.round(scan[..., None] * (1 - share) + colour(level, colours) * share).astype(np.uint8)
 
 
 def _png(picture: Pixels) -> bytes:

@@ -1,5 +1,6 @@
 """Connections to SQLite and PostgreSQL, with the settings that keep answers safe."""
 
+import logging
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from octtutor.errors import SettingsError
 
+_log = logging.getLogger(__name__)
 WRITE = "octtutor_write"
 """Execution option of a connection that will write."""
 _PRAGMAS = (
@@ -59,6 +61,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def _sqlite(engine: Engine) -> Engine:
+    _log.info("SQLite %s", sqlite3.sqlite_version)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     _Checkpoints(engine)

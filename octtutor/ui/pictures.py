@@ -10,10 +10,9 @@ import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
 from octtutor.datasets.decode import Pixels
-from octtutor.model.maps import to_scan_size
+from octtutor.model.maps import colour, to_scan_size
 
 _MAP_SIDE = 256
-_COLOURS = {"inferno": cv2.COLORMAP_INFERNO, "jet": cv2.COLORMAP_JET}
 
 
 def scan_uri(scan: Pixels) -> str:
@@ -33,7 +32,7 @@ def map_uri(raw: npt.NDArray[np.float32], colours: str, aspect: float) -> str | 
 
     Args:
         raw: float32 (h, w), not negative.
-        colours: `inferno` (perceptually even) or `jet` (as in the article).
+        colours: a key of `octtutor.model.maps.COLOURS`.
         aspect: the scan's width over its height.
 
     Returns:
@@ -43,10 +42,8 @@ def map_uri(raw: npt.NDArray[np.float32], colours: str, aspect: float) -> str | 
     if not raw.any():
         return None
     level = to_scan_size(raw, _MAP_SIDE, round(_MAP_SIDE * aspect))
-    bytes_ = np.round(level * 255).astype(np.uint8)
-    bgr = cv2.applyColorMap(bytes_, _COLOURS[colours])
     alpha = np.round(255 * np.sqrt(level)).astype(np.uint8)
-    picture = np.dstack([bgr, alpha])
+    picture = np.dstack([colour(level, colours), alpha])
     return _uri("webp", cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes())
 
 

@@ -97,21 +97,20 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def serve_page(page: gr.Blocks, host: str, port: int, share: bool, block: bool = True) -> str:
-    """Start the server and return its address.
+def serve_page(page: gr.Blocks, host: str, port: int, share: bool) -> str:
+    """Start the server in the background and return its address.
 
     Args:
         page: what `build_page` returned.
         host: the address to listen on.
         port: likewise.
         share: also make a public link (Gradio's relay).
-        block: go on until it is stopped; False returns at once.
     """
     _, local, _ = page.launch(
         server_name=host,
         server_port=port,
         share=share,
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
         quiet=True,
         show_error=False,
         footer_links=[],

@@ -4,6 +4,7 @@ from typing import Any
 
 from octtutor.core.answer import choice_word
 from octtutor.core.diagnosis import LABELS
+from octtutor.model.maps import COLOURS
 from octtutor.tutor.practice import Question, Reveal
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
 from octtutor.ui.texts import advice
@@ -68,6 +69,6 @@ def reveal_view(reveal: Reveal, with_scan: bool) -> View:
                 str(label): map_uri(raw, colours, width / height)
                 for label, raw in zip(LABELS, reveal.maps, strict=True)
             }
-            for colours in ("inferno", "jet")
+            for colours in COLOURS
         }
     return view | ({"scan": scan_uri(reveal.scan)} if with_scan else {})
