@@ -1,1 +1,3 @@
-"""OCT Tutor."""
+"""OCT Tutor: learn to read retinal OCT scans. For teaching, not for diagnosis."""
+
+__version__ = "0.1.0"

@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
+from octtutor.errors import SettingsError
 from octtutor.model.predictor import ModelPredictor
 from octtutor.model.registry import find_model
 from octtutor.settings import Settings
@@ -39,6 +40,20 @@ def read_settings(database_url: str | None = None) -> Settings:
     """Read the settings from the process's environment; an address given here wins."""
     settings = Settings.from_env(os.environ)
     return replace(settings, database_url=database_url) if database_url else settings
+
+
+def read_port(env: Mapping[str, str]) -> int:
+    """Return the port that a Gradio host asks for, 7860 by default.
+
+    Raises:
+        SettingsError: it is no port.
+    """
+    port = env.get("GRADIO_SERVER_PORT") or "7860"
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SettingsError(
+            f"Expected a port from 1 to 65535 in GRADIO_SERVER_PORT. Received {port[:40]!r}."
+        )
+    return int(port)
 
 
 def open_store(settings: Settings) -> Store:
@@ -93,7 +108,7 @@ def serve(
         share: also make a public link.
         say: told the address once the page is up.
     """
-    _keep_gradio_home(settings)
+    prepare_environment(settings)
     from octtutor.ui.serving import check_port, serve_page
 
     check_port(host, port)
@@ -111,7 +126,9 @@ def serve(
         archive.store.close()
 
 
-def _keep_gradio_home(settings: Settings) -> None:
-    # before Gradio is imported: it reads these then
+def prepare_environment(settings: Settings) -> None:
+    """Keep what libraries write in the data home; they read these when they are imported."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.home / "gradio"))
+    os.environ.setdefault("KERAS_HOME", str(settings.home / "keras"))
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.home / "matplotlib"))

@@ -3,11 +3,14 @@
 import logging
 import os
 import sys
+import warnings
 
 import typer
+from PIL import Image
 
 from octtutor.cli import data, models, network, phantom, serving
 from octtutor.cli.output import one_line_errors
+from octtutor.wiring import prepare_environment, read_settings
 
 app = typer.Typer(
     name="octtutor",
@@ -31,6 +34,8 @@ app.add_typer(serving.db, name="db")
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode refuses them itself
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     with one_line_errors():
+        prepare_environment(read_settings())
         app()

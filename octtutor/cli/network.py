@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from octtutor.cli.output import note, print_json, progress_bar
+from octtutor.errors import BadInputError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.settings import DEFAULT
 from octtutor.wiring import read_settings
@@ -84,6 +85,12 @@ def predict(
     from octtutor.model.reading import predict_paths
     from octtutor.model.registry import find_model
 
+    urls = [source for source in sources if source.lower().startswith(("http://", "https://"))]
+    if urls:
+        raise BadInputError(
+            f"Expected scans or folders on this machine. Received the address {urls[0][:80]!r}. "
+            "Download the scan, then give the file."
+        )
     folder = find_model(model, read_settings().model_folders)
     with progress_bar("predicting") as progress:
         answers, unreadable = predict_paths(folder, [Path(source) for source in sources], progress)

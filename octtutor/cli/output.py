@@ -10,6 +10,9 @@ from tqdm import tqdm
 
 from octtutor.errors import OctTutorError
 
+_INTERRUPTED = 130
+"""What Typer exits with after Ctrl-C."""
+
 
 def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
@@ -30,18 +33,33 @@ def one_line_errors() -> Iterator[None]:
         note("Error: " + " ".join(str(error).split()))
         raise SystemExit(1) from error
     except KeyboardInterrupt:
-        note("Stopped. What was done so far is kept; run the command again to go on.")
-        raise SystemExit(1) from None
+        raise _stopped() from None
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            raise _stopped() from None
+        raise
+
+
+def _stopped() -> SystemExit:
+    note("Stopped. Nothing is half-written; run the command again to go on.")
+    return SystemExit(1)
 
 
 @contextmanager
 def progress_bar(what: str, unit: str = "scan") -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on standard error; gives a function (done, total)."""
-    with tqdm(desc=what, unit=unit, leave=False, dynamic_ncols=True) as bar:
+    bars: list[tqdm[Any]] = []
 
-        def update(done: int, total: int) -> None:
-            if bar.total != total or done < bar.n:
-                bar.reset(total)
-            bar.update(done - bar.n)
+    def update(done: int, total: int) -> None:
+        if not bars:  # opened late, so that a command that fails at once prints one line
+            bars.append(tqdm(desc=what, unit=unit, leave=False, disable=None, dynamic_ncols=True))
+        bar = bars[0]
+        if bar.total != total or done < bar.n:
+            bar.reset(total)
+        bar.update(done - bar.n)
 
+    try:
         yield update
+    finally:
+        for bar in bars:
+            bar.close()

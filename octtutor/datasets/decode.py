@@ -5,7 +5,6 @@ avoided where they lose grey levels (16-bit to 8-bit saturates).
 """
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -78,22 +77,20 @@ def decode(data: bytes, name: str = "scan") -> Pixels:
 
 
 def _open(data: bytes, name: str) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _refuse_huge(image.size, name)
-            image.load()
-            return ImageOps.exif_transpose(image)
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _too_large(name, "more than that") from error
-        except BadScanError:
-            raise
-        except Exception as error:  # Pillow raises many kinds for damaged files
-            raise BadScanError(
-                f"Expected a whole image ({', '.join(FORMATS)}). Received: {name!r}, which is "
-                "none or is cut short. Export the scan again."
-            ) from error
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _refuse_huge(image.size, name)
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name, f"{str(error).partition(')')[0]})") from error
+    except BadScanError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        raise BadScanError(
+            f"Expected a whole image ({', '.join(FORMATS)}). Received: {name!r}, which is "
+            "none or is cut short. Export the scan again."
+        ) from error
 
 
 def _refuse_huge(size: tuple[int, int], name: str) -> None:

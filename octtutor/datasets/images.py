@@ -3,10 +3,13 @@
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from octtutor.datasets.decode import Pixels, decode
 from octtutor.errors import SettingsError, StoreError
+
+_PARTIAL = ".partial-"
 
 
 class ImageFolder:
@@ -28,9 +31,11 @@ class ImageFolder:
             write_atomically(path, data)
         return digest
 
-    def has(self, digest: str) -> bool:
-        """Whether the file is here."""
-        return self._path(digest).exists()
+    def sweep(self) -> None:
+        """Remove what interrupted writers left: partial files older than a minute."""
+        for path in self._root.glob(f"*/{_PARTIAL}*"):
+            if time.time() - path.stat().st_mtime > 60:
+                path.unlink(missing_ok=True)
 
     def read(self, digest: str) -> Pixels:
         """Decode a stored scan or mask, uint8 (height, width).
@@ -65,16 +70,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     partial: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
+        handle, partial = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(partial).chmod(0o644)
         os.replace(partial, path)
     except OSError as error:
         raise SettingsError(
-            f"Cannot write into {str(path.parent)!r}: {error.strerror}. Free some space, or set "
-            "OCTTUTOR_HOME to a folder you may write."
+            f"Cannot write into {str(path.parent)!r}: {error.strerror}. Free some space, or "
+            "choose a folder you may write (for the data home: OCTTUTOR_HOME)."
         ) from error
     finally:
         if partial is not None and Path(partial).exists():

@@ -1,12 +1,13 @@
 """Folders, ZIPs and tars of scans, read alike and without trusting their names or sizes."""
 
+import lzma
 import os
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,14 @@ from octtutor.errors import BadArchiveError, BadInputError, BadScanError
 
 MAX_ENTRIES = 500_000
 MAX_RATIO = 200
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +59,17 @@ def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
         BadArchiveError: the archive is empty, damaged, unsafe (names that leave it, links,
             absurd compression) or of another kind.
     """
-    if os.path.isdir(path):  # noqa: PTH112 (False, not an error, for impossible names)
-        yield _folder(path)
-    elif not os.path.exists(path):  # noqa: PTH110
-        raise BadInputError(
-            f"Expected a folder, ZIP or tar. Received {str(path)!r}, which is not there. "
-            "Check the path."
-        )
-    elif zipfile.is_zipfile(path):
-        with _translated(path), zipfile.ZipFile(path) as archive:
-            yield _zip_members(archive, path.name)
-    elif tarfile.is_tarfile(path):
-        with _translated(path), tarfile.open(path) as tar:
-            yield _tar_members(tar, path.name)
-    else:
-        raise BadArchiveError(
-            f"Expected a folder, ZIP or tar of scans. Received {path.name!r}, which is none of "
-            "them. Put the scans into a folder CLASS/… and give that."
-        )
+    with ExitStack() as stack:
+        if os.path.isdir(path):  # noqa: PTH112 (False, not an error, for impossible names)
+            members = _folder(path)
+        elif not os.path.exists(path):  # noqa: PTH110
+            raise BadInputError(
+                f"Expected a folder, ZIP or tar. Received {str(path)!r}, which is not there. "
+                "Check the path."
+            )
+        else:
+            members = _archive(path, stack)
+        yield members
 
 
 def scans_of(members: tuple[Member, ...], source: Path) -> list[Member]:
@@ -96,15 +98,29 @@ def scans_of(members: tuple[Member, ...], source: Path) -> list[Member]:
     return scans
 
 
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _archive(path: Path, stack: ExitStack) -> tuple[Member, ...]:
     try:
-        yield
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise BadArchiveError(
-            f"Expected a whole archive. Received {path.name!r}, which is damaged ({error}). "
-            "Download or pack it again."
-        ) from error
+        if zipfile.is_zipfile(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            return _zip_members(archive, path.name)
+        if tarfile.is_tarfile(path):
+            return _tar_members(stack.enter_context(tarfile.open(path)), path.name)
+    except _DAMAGED as error:
+        raise _damaged(path.name, str(error)) from error
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\3\4":
+            raise _damaged(path.name, "its end is missing")
+    raise BadArchiveError(
+        f"Expected a folder, ZIP or tar of scans. Received {path.name!r}, which is none of "
+        "them. Put the scans into a folder CLASS/… and give that."
+    )
+
+
+def _damaged(name: str, why: str) -> BadArchiveError:
+    return BadArchiveError(
+        f"Expected a whole archive. Received {name!r}, which is damaged ({why}). "
+        "Download or pack it again."
+    )
 
 
 def _folder(root: Path) -> tuple[Member, ...]:
@@ -128,7 +144,7 @@ def _zip_members(archive: zipfile.ZipFile, source: str) -> tuple[Member, ...]:
     infos.sort(key=lambda info: info.filename)
     return tuple(
         Member(
-            info.filename,
+            info.filename.replace("\\", "/"),
             partial(_read_member, partial(archive.open, info), info.filename),
         )
         for info in infos
@@ -158,7 +174,7 @@ def _read_member(open_: Callable[[], IO[bytes] | None], name: str) -> bytes:
     try:
         file = open_()
         data = file.read(MAX_BYTES + 1) if file else b""
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
+    except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
         raise BadScanError(
             f"Cannot read {name!r} in the archive ({error}). Download or pack it again."
         ) from error

@@ -61,6 +61,40 @@ def write_card(card: Card, folder: Path) -> None:
     (folder / CARD).write_text(json.dumps(asdict(card), indent=2) + "\n", "utf-8")
 
 
+_KINDS: dict[str, type] = {
+    "name": str,
+    "labels": list,
+    "input_size": int,
+    "preprocessing": dict,
+    "backbone": dict,
+    "head": dict,
+    "flip_average": bool,
+    "recipe": dict,
+    "training_data": dict,
+    "split": dict,
+    "figures": dict,
+    "figures_from": str,
+    "created": str,
+    "program_version": str,
+    "weights_sha256": str,
+    "purpose": str,
+    "notes": list,
+}
+
+
+def _check_types(raw: dict[str, Any], name: str) -> None:
+    wrong = [
+        f"{key} ({type(raw[key]).__name__}, not {kind.__name__})"
+        for key, kind in _KINDS.items()
+        if key in raw and type(raw[key]) is not kind
+    ]
+    if wrong:
+        raise ModelError(
+            f"Expected a card of the right kinds in {name!r}. Wrong: {', '.join(wrong)}. Copy the "
+            "model folder again."
+        )
+
+
 def _to_card(raw: Any, name: str) -> Card:
     known = {f.name for f in fields(Card)}
     needed = known - {"purpose", "notes"}
@@ -70,6 +104,7 @@ def _to_card(raw: Any, name: str) -> Card:
             f"Expected a whole card in {name!r}. Missing: {', '.join(missing)}. Copy the model "
             "folder again, or train the model again."
         )
+    _check_types(raw, name)
     values = {key: value for key, value in raw.items() if key in known}
     values["labels"] = tuple(values["labels"])
     values["notes"] = tuple(values.get("notes", ()))

@@ -14,6 +14,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from octtutor.errors import BadInputError, ModelError
+from octtutor.model import preprocess
 from octtutor.model.card import Card, read_card, write_card
 from octtutor.model.network import Network, build_from_card
 
@@ -41,7 +42,6 @@ def save_model(
     """
     check_target(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             written = _fill(partial, network, card, extras or {})
@@ -49,24 +49,34 @@ def save_model(
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        raise BadInputError(
-            f"Cannot write the model folder {str(target)!r}: {error.strerror}. Choose another "
-            "place, or free some space."
-        ) from error
+        raise _cannot_write(target, error) from error
     return written
 
 
+def _cannot_write(target: Path, error: OSError) -> BadInputError:
+    return BadInputError(
+        f"Cannot write the model folder {str(target)!r}: {error.strerror}. Choose another place, "
+        "or free some space."
+    )
+
+
 def check_target(target: Path) -> None:
-    """Refuse a model folder's place that is taken.
+    """Refuse a model folder's place that is taken or cannot be written.
 
     Raises:
-        BadInputError: a file or a filled folder is there already.
+        BadInputError: a file or a filled folder is there already, or nothing can be made there.
     """
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise BadInputError(
             f"Expected a new folder for the model. {str(target)!r} is there already. Choose "
             "another name, or remove it first."
         )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _cannot_write(target, error) from error
 
 
 def load_model(folder: Path) -> tuple[Network, Card]:
@@ -77,7 +87,8 @@ def load_model(folder: Path) -> tuple[Network, Card]:
     """
     card = read_card(folder)
     data = _read_weights(folder, card)
-    network = build_from_card(card)
+    _check_preprocessing(card)
+    network = _build(card, folder.name)
     try:
         _assign(network, load_tensors(data))
     except (SafetensorError, ValueError, KeyError) as error:
@@ -86,6 +97,27 @@ def load_model(folder: Path) -> tuple[Network, Card]:
             "Copy the model folder again."
         ) from error
     return network, card
+
+
+def _check_preprocessing(card: Card) -> None:
+    version = card.preprocessing.get("version")
+    if version != preprocess.VERSION:
+        raise ModelError(
+            f"Expected a model for preprocessing {preprocess.VERSION!r}. {card.name!r} is for "
+            f"{version!r}: it would be fed something else. Use another octtutor, or train again."
+        )
+
+
+def _build(card: Card, name: str) -> Network:
+    try:
+        return build_from_card(card)
+    except ModelError:
+        raise
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"Expected an architecture that can be built in the card of {name!r}. It cannot "
+            f"({error}). Copy the model folder again."
+        ) from error
 
 
 def _fill(folder: Path, network: Network, card: Card, extras: dict[str, bytes]) -> Card:

@@ -58,6 +58,8 @@ def build_network(backbone: str, head: dict[str, Any], size: int) -> Network:
     """
     if backbone != "lite0":
         raise ModelError(f"Expected backbone 'lite0'. Received {backbone!r}. Update octtutor.")
+    if size % 32 or not 32 <= size <= 1024:
+        raise ModelError(f"Expected an input size of 32 to 1024 in steps of 32. Received {size}.")
     body = build_lite0(size)
     return Network(body, _build_head(head, body.output.shape[1:]))
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import threading
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,10 +132,13 @@ class ModelPredictor:
 
 def _recall(place: Path) -> tuple[Maps, Maps] | None:
     try:
-        with np.load(place, allow_pickle=False) as kept:
-            return kept["probabilities"], kept["maps"]
+        with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
+            chances, maps = kept["probabilities"], kept["maps"]
+            if chances.shape != (len(LABELS),) or maps.ndim != 3 or len(maps) != len(LABELS):
+                raise ValueError(f"{chances.shape}, {maps.shape}")
+            return chances, maps
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         _log.warning("a kept answer of the model is damaged and is made anew")
         return None

@@ -41,7 +41,9 @@ def predict_paths(
     files = [file for path in paths for file in _files(path)]
     scans, sources, unreadable = [], [], []
     engine = KerasEngine.open(folder)
-    for file in files:
+    for done, file in enumerate(files, start=1):
+        if progress:
+            progress(done, len(files))
         try:
             scans.append(engine.prepare(read_scan(file)))
             sources.append(str(file))
@@ -52,8 +54,6 @@ def predict_paths(
         chances = engine.run(np.stack(scans[start : start + _BATCH])).probabilities
         pairs = zip(sources[start : start + _BATCH], chances, strict=True)
         answers += [_to_answer(source, chance) for source, chance in pairs]
-        if progress:
-            progress(len(answers), len(scans))
     return answers, unreadable
 
 

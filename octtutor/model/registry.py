@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octtutor.errors import ModelError
-from octtutor.model.card import CARD, Card, read_card
+from octtutor.model.card import Card, read_card
 from octtutor.settings import DEFAULT
 
 SHIPPED = "lite0"
@@ -30,8 +30,8 @@ def list_models(folders: Sequence[Path]) -> tuple[Entry, ...]:
     """List the models by name; in an earlier folder they shadow those of a later one."""
     found: dict[str, Entry] = {}
     for place in reversed(folders):
-        for card in sorted(place.glob(f"*/{CARD}")):
-            found[card.parent.name] = _entry(card.parent, shipped=place == folders[-1])
+        for folder in sorted(path for path in place.glob("[!.]*") if path.is_dir()):
+            found[folder.name] = _entry(folder, shipped=place == folders[-1])
     return tuple(found[name] for name in sorted(found))
 
 

@@ -5,9 +5,9 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
+from octtutor import __version__
 from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.split import split_by_patient
 from octtutor.errors import BadInputError
@@ -114,7 +114,7 @@ def _card(
         figures={},
         figures_from=f"{len(held.names)} scans of {len(set(held.patients))} patients: {split}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        program_version=version("octtutor"),
+        program_version=__version__,
         weights_sha256="",
     )
     chances = KerasEngine(network, facts).run_many(held.scans)

@@ -21,8 +21,10 @@ class Figure:
 
     def __str__(self) -> str:
         """Return it in percent: `96.1 % (92.2 to 98.1)`, or a dash where there is nothing."""
-        if self.value is None or self.low is None or self.high is None:
+        if self.value is None:
             return "–"
+        if self.low is None or self.high is None:
+            return f"{100 * self.value:.1f} %"
         return f"{100 * self.value:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
@@ -39,7 +41,7 @@ def wilson(successes: int, n: int) -> Figure:
     if n == 0:
         return Figure(None, None, None, 0, method)
     low, high = proportion_confint(successes, n, alpha=0.05, method="wilson")
-    return Figure(successes / n, float(low), float(high), n, method)
+    return Figure(successes / n, max(0.0, float(low)), min(1.0, float(high)), n, method)
 
 
 def by_patient(

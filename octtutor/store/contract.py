@@ -60,6 +60,10 @@ class Store(ABC):
         """Return the trainee's attempt that was started last; only this one can be open."""
 
     @abstractmethod
+    def find_answered_attempt(self, trainee_id: str) -> Attempt | None:
+        """Return the trainee's attempt that was started last and has an answer."""
+
+    @abstractmethod
     def end_attempt(self, attempt_id: str, at: datetime) -> None:
         """End an attempt; one that has ended stays as it is."""
 

@@ -112,8 +112,17 @@ class MemoryStore(Store):
     @_alone
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
-        theirs = [a for a in self._attempts.values() if a.trainee_id == trainee_id]
-        return max(theirs, key=lambda a: (a.started_at, a.ended_at is None), default=None)
+        return self._latest(a for a in self._attempts.values() if a.trainee_id == trainee_id)
+
+    @_alone
+    def find_answered_attempt(self, trainee_id: str) -> Attempt | None:
+        """See `Store`."""
+        answered = (a for a in self._attempts.values() if self._answers.get(a.id))
+        return self._latest(a for a in answered if a.trainee_id == trainee_id)
+
+    @staticmethod
+    def _latest(attempts: Iterable[Attempt]) -> Attempt | None:
+        return max(attempts, key=lambda a: (a.started_at, a.ended_at is None), default=None)
 
     @_alone
     def end_attempt(self, attempt_id: str, at: datetime) -> None:

@@ -25,7 +25,7 @@ def check_answer(answer: Answer, attempt: Attempt, answered: int) -> None:
         StaleError: the position is not the next one, or the attempt has ended.
     """
     if attempt.ended_at is not None:
-        raise StaleError("This quiz has ended, in another tab perhaps. Reload the page.")
+        raise StaleError("This quiz has ended, in another tab perhaps.")
     if answer.position < answered:
         raise StaleError(
             f"Case {answer.position + 1} is answered already, in another tab perhaps. "

@@ -6,7 +6,18 @@ from datetime import datetime
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, and_, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from octtutor.core.answer import Answer, Answered
@@ -83,6 +94,7 @@ class SqlStore(Store):
             "imported_at": deck.imported_at,
         }
         with self._write() as db:
+            _lock_decks(db)
             known = update(decks).where(decks.c.name == deck.name).values(**facts)
             if db.execute(known).rowcount == 0:
                 db.execute(insert(decks).values(name=deck.name, **facts))
@@ -98,6 +110,7 @@ class SqlStore(Store):
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         with self._write() as db:
+            _lock_decks(db)
             if db.scalar(select(decks.c.name).where(decks.c.name == deck)) is None:
                 raise missing("deck", deck)
             held = set(db.scalars(select(cases.c.sha256).where(cases.c.deck == deck)))
@@ -145,11 +158,13 @@ class SqlStore(Store):
     @_translated
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
-        theirs = select(attempts).where(attempts.c.trainee_id == trainee_id)
-        newest = attempts.c.started_at.desc(), attempts.c.ended_at.is_(None).desc()
-        with self._read() as db:
-            row = db.execute(theirs.order_by(*newest)).mappings().first()
-        return rows.to_attempt(row) if row else None
+        return self._latest(attempts.c.trainee_id == trainee_id)
+
+    @_translated
+    def find_answered_attempt(self, trainee_id: str) -> Attempt | None:
+        """See `Store`."""
+        answered = exists().where(answers.c.attempt_id == attempts.c.id)
+        return self._latest(and_(attempts.c.trainee_id == trainee_id, answered))
 
     @_translated
     def end_attempt(self, attempt_id: str, at: datetime) -> None:
@@ -227,6 +242,12 @@ class SqlStore(Store):
         """See `Store`."""
         self._engine.dispose()
 
+    def _latest(self, which: ColumnElement[bool]) -> Attempt | None:
+        newest = attempts.c.started_at.desc(), attempts.c.ended_at.is_(None).desc()
+        with self._read() as db:
+            row = db.execute(select(attempts).where(which).order_by(*newest)).mappings().first()
+        return rows.to_attempt(row) if row else None
+
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
@@ -244,3 +265,9 @@ class SqlStore(Store):
         if row is None:
             raise missing("attempt", attempt_id)
         return rows.to_attempt(row)
+
+
+def _lock_decks(db: Connection) -> None:
+    """Let one importer at a time write; SQLite's immediate transaction does so already."""
+    if db.dialect.name == "postgresql":
+        db.execute(text("LOCK TABLE decks IN SHARE ROW EXCLUSIVE MODE"))

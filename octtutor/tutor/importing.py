@@ -5,7 +5,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from octtutor.core.case import Case, Deck
@@ -70,12 +70,13 @@ def import_scans(
         SettingsError: the data home cannot be written.
     """
     deck_name = check_deck_name(name or _slug(path))
+    images.sweep()
     with open_source(path) as members:
         scans = scans_of(members, path)
         extras = _Extras(members)
-        before = {case.sha256: case for case in store.cases_of(deck_name)}
-        deck = Deck(deck_name, title or deck_name, extras.synthetic, False, clock())
-        run = _Run(store, images, deck, before, extras)
+        known = next((deck for deck in store.decks() if deck.name == deck_name), None)
+        deck = known or Deck(deck_name, deck_name, False, False, clock())
+        run = _Run(store, images, replace(deck, title=title or deck.title), known, extras)
         for done, member in enumerate(scans, start=1):
             run.take(member)
             if progress:
@@ -104,6 +105,16 @@ def _slug(path: Path) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:63] or "scans"
 
 
+def _read_table(member: Member) -> list[dict[str, str]]:
+    try:
+        return list(csv.DictReader(io.StringIO(member.read().decode("utf-8-sig"))))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(
+            f"Expected {member.name!r} to be a CSV file in UTF-8. It cannot be read ({error}). "
+            "Save it again, or remove it."
+        ) from error
+
+
 class _Extras:
     """Masks and `cases.csv` beside the scans, as `octtutor phantom make` writes them."""
 
@@ -114,13 +125,8 @@ class _Extras:
             if PurePosixPath(member.name).parent.name == "masks"
         }
         tables = [m for m in members if PurePosixPath(m.name).name == "cases.csv"]
-        rows = csv.DictReader(io.StringIO(tables[0].read().decode("utf-8"))) if tables else []
+        rows = _read_table(tables[0]) if tables else []
         self.facts = {PurePosixPath(row.get("file") or "").name: row for row in rows}
-
-    @property
-    def synthetic(self) -> bool:
-        flags = [row.get("synthetic") == "true" for row in self.facts.values()]
-        return bool(flags) and all(flags)
 
     def findings(self, name: str) -> tuple[str, ...]:
         words = (self.facts.get(name, {}).get("findings") or "").split("; ")
@@ -131,13 +137,15 @@ class _Extras:
 
 
 class _Run:
+    """One import under way: takes the scans one by one, writes the cases in batches."""
+
     def __init__(
-        self, store: Store, images: Images, deck: Deck, before: dict[str, Case], extras: _Extras
+        self, store: Store, images: Images, deck: Deck, known: Deck | None, extras: _Extras
     ) -> None:
-        self._store, self._images, self._deck, self._extras = store, images, deck, extras
-        self._held = before
+        self._store, self._images, self._extras = store, images, extras
+        self._deck, self._known = deck, known
+        self._held = {case.sha256: case for case in store.cases_of(deck.name)}
         self._waiting: list[Case] = []
-        self._started = False
         self._added = self._already = 0
         self._conflicts: list[str] = []
         self._unreadable: list[str] = []
@@ -148,9 +156,10 @@ class _Run:
             digest = hashlib.sha256(data).hexdigest()
             known = self._held.get(digest)
             if known is None:
-                decode(data, member.name)
                 self._add(self._to_case(member, data))
             else:
+                self._images.put(data)  # does nothing unless the file was lost
+                self._find_mask(member)
                 self._already += 1
                 if known.label is not member.place.label:
                     self._conflicts.append(member.name)
@@ -164,11 +173,11 @@ class _Run:
                 f"Expected readable scans in {path.name!r}. None of {scans} can be opened, e.g. "
                 f"{self._unreadable[0]}"
             )
-        deck = self._deck
-        self._store.put_deck(Deck(deck.name, deck.title, deck.synthetic, True, deck.imported_at))
-        cases = self._store.cases_of(deck.name)
+        cases = self._store.cases_of(self._deck.name)
+        synthetic = all(case.synthetic for case in cases)
+        self._put_deck(replace(self._deck, synthetic=synthetic, complete=True))
         return Imported(
-            deck=deck.name,
+            deck=self._deck.name,
             scans=scans,
             added=self._added,
             already=self._already,
@@ -179,8 +188,8 @@ class _Run:
         )
 
     def _to_case(self, member: Member, data: bytes) -> Case:
+        scan = decode(data, member.name)
         name = PurePosixPath(member.name).name
-        mask = self._extras.masks.get(name)
         assert member.place.label is not None  # scans_of saw to it
         return Case(
             sha256=self._images.put(data),
@@ -189,8 +198,22 @@ class _Run:
             name=member.name,
             synthetic=self._extras.is_synthetic(name),
             findings=self._extras.findings(name),
-            mask_sha256=self._images.put(mask.read()) if mask else None,
+            mask_sha256=self._find_mask(member, scan.shape),
         )
+
+    def _find_mask(self, member: Member, shape: tuple[int, ...] | None = None) -> str | None:
+        """Store the scan's mask, if it has one, and of its shape; return its hash."""
+        mask = self._extras.masks.get(PurePosixPath(member.name).name)
+        if mask is None:
+            return None
+        data = mask.read()
+        found = decode(data, mask.name).shape
+        if shape is not None and found != shape:
+            raise BadScanError(
+                f"Expected the mask {mask.name!r} to have its scan's size {shape[::-1]}. "
+                f"Received {found[::-1]}. Draw it again, or remove it."
+            )
+        return self._images.put(data)
 
     def _add(self, case: Case) -> None:
         self._held[case.sha256] = case
@@ -199,9 +222,12 @@ class _Run:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._started and self._waiting:
-            self._store.put_deck(self._deck)
-            self._started = True
         if self._waiting:
+            self._put_deck(replace(self._deck, complete=False))
             self._added += self._store.add_cases(self._deck.name, self._waiting)
             self._waiting = []
+
+    def _put_deck(self, deck: Deck) -> None:
+        if deck != self._known:
+            self._store.put_deck(deck)
+            self._known = deck

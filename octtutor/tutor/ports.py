@@ -50,5 +50,8 @@ class Images(Protocol):
     def put(self, data: bytes) -> str:
         """Store a file and return its SHA-256."""
 
+    def sweep(self) -> None:
+        """Remove what interrupted writers left."""
+
     def read(self, digest: str) -> Pixels:
         """Decode a stored scan or mask, uint8 (height, width)."""

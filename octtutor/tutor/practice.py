@@ -17,7 +17,7 @@ from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import PRACTICE, PRACTICE_VERSION, Attempt, Trainee
 from octtutor.core.schedule import BALANCED, draw_balanced
 from octtutor.datasets.decode import Pixels
-from octtutor.errors import BadInputError, ModelError, StaleError, StoreError
+from octtutor.errors import BadInputError, BadScanError, ModelError, StaleError, StoreError
 from octtutor.store.contract import Store
 from octtutor.tutor.ports import Clock, Images, Maps, Predictor
 
@@ -80,7 +80,7 @@ class Practice:
         Raises:
             BadInputError: the nickname is too long.
         """
-        name = " ".join(nickname.split())
+        name = "".join(filter(str.isprintable, " ".join(nickname.split())))
         if len(name) > MAX_NICKNAME:
             raise BadInputError(
                 f"Expected a nickname of at most {MAX_NICKNAME} characters. Received "
@@ -100,6 +100,10 @@ class Practice:
     def decks(self) -> tuple[tuple[Deck, int], ...]:
         """Return the decks and how many cases each has."""
         return tuple((deck, len(self._store.cases_of(deck.name))) for deck in self._store.decks())
+
+    def find_answered(self, trainee_id: str) -> Attempt | None:
+        """Return the trainee's last quiz with at least one answer."""
+        return self._store.find_answered_attempt(trainee_id)
 
     def start(self, trainee_id: str, deck: str, size: int, seed: int | None = None) -> Attempt:
         """Draw a quiz and begin it; the trainee's running one ends.
@@ -150,7 +154,7 @@ class Practice:
         return self._show(attempt, self._store.last_shown(attempt_id) or 0)
 
     def next_question(self, trainee_id: str, attempt_id: str, position: int) -> Question | None:
-        """Go on after the reveal at `position`; None when that was the last case.
+        """Go on after the reveal at `position`; None after the last case or the quiz's end.
 
         Another tab may be further: then its case is returned.
 
@@ -158,6 +162,8 @@ class Practice:
             StaleError: the case at `position` has no answer yet.
         """
         attempt = self._own(trainee_id, attempt_id)
+        if attempt.ended_at is not None:
+            return None
         done = len(self._store.answers_of(attempt_id))
         if position >= done:
             raise StaleError("This case has no answer yet. Answer it first.")
@@ -193,6 +199,8 @@ class Practice:
         attempt = self._own(trainee_id, attempt_id)
         if not 0 <= position < len(attempt.cases):
             raise StaleError("There is no such case in this quiz. Reload the page.")
+        if position > len(self._store.answers_of(attempt_id)):
+            raise StaleError(f"Case {position + 1} is not the next one.")
         case = self._store.get_case(attempt.deck, attempt.cases[position])
         answer = Answer(
             attempt_id=attempt.id,
@@ -241,7 +249,7 @@ class Practice:
             answer=answered.answer,
             prediction=prediction,
             maps=maps,
-            mask=self._images.read(case.mask_sha256) if case.mask_sha256 else None,
+            mask=self._find_mask(case),
             model_fault=fault,
         )
 
@@ -253,6 +261,12 @@ class Practice:
         """End a quiz early; its answers stay."""
         self._own(trainee_id, attempt_id)
         self._store.end_attempt(attempt_id, self._clock())
+
+    def _find_mask(self, case: Case) -> npt.NDArray[np.uint8] | None:
+        try:
+            return self._images.read(case.mask_sha256) if case.mask_sha256 else None
+        except (BadScanError, StoreError):
+            return None  # the reveal goes on without an outline
 
     def _ask_model(
         self, case: Case, scan: Pixels, answered: Answered

@@ -3,16 +3,16 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.answer import Answered, choice_word
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, Diagnosis, penalty
 from octtutor.core.quiz import Attempt
-from octtutor.stats.figures import confusion, per_class, weighted_error
-from octtutor.stats.intervals import Figure, wilson
+from octtutor.stats.figures import per_class
+from octtutor.stats.intervals import Figure, by_patient, wilson
 
 UNGRADABLE = len(LABELS)
 """Column of ungradable answers in the confusion matrix."""
@@ -43,8 +43,8 @@ class Results:
     matrix: npt.NDArray[np.int64]
     """int64 (4, 5): rows truth, columns answer, the last one ungradable."""
     per_class: dict[str, tuple[Figure, Figure]]
-    weighted_error: float | None
-    model_weighted_error: float | None
+    weighted_error: Figure
+    model_weighted_error: Figure
     model_right: Figure
     you_and_model: YouAndModel | None
     """None when the model answered none of the scans."""
@@ -67,8 +67,10 @@ def results(attempt: Attempt, answers: Sequence[Answered]) -> Results:
         ungradable=int((choice == UNGRADABLE).sum()),
         matrix=matrix,
         per_class=per_class(matrix[:, : len(LABELS)]),
-        weighted_error=weighted_error(matrix[:, : len(LABELS)]),
-        model_weighted_error=weighted_error(_model_matrix(with_model)),
+        weighted_error=_mean_penalty([(a, a.answer.choice) for a in answers]),
+        model_weighted_error=_mean_penalty(
+            [(a, a.prediction.label) for a in answers if a.prediction]
+        ),
         model_right=wilson(model_right, len(with_model)),
         you_and_model=_compare(with_model) if with_model else None,
         median_seconds=float(np.median(times)) if times else None,
@@ -146,10 +148,14 @@ def _model_is_right(item: Answered) -> bool:
     return item.prediction is not None and item.prediction.label is item.answer.truth
 
 
-def _model_matrix(items: Sequence[Answered]) -> npt.NDArray[np.int64]:
-    truth = [LABELS.index(item.answer.truth) for item in items]
-    answer = [LABELS.index(item.prediction.label) for item in items if item.prediction]
-    return confusion(np.array(truth, np.int64), np.array(answer, np.int64))
+def _mean_penalty(given: Sequence[tuple[Answered, Diagnosis | None]]) -> Figure:
+    graded = [(item.answer, choice) for item, choice in given if choice is not None]
+    if not graded:
+        return Figure(None, None, None, 0, "no gradable answer")
+    costs = np.array([penalty(answer.truth, choice) for answer, choice in graded])
+    scans = [answer.sha256 for answer, _ in graded]
+    figure = by_patient(lambda index: float(costs[index].mean()), scans)
+    return replace(figure, method=figure.method.replace("patients", "scans"))
 
 
 def _compare(items: Sequence[Answered]) -> YouAndModel:

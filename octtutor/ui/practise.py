@@ -59,17 +59,17 @@ class PractiseHandlers:
         self, browser: Browser, nickname: str, deck: str | None, size: str, seed: str
     ) -> Screen:
         """Begin a quiz and show its first case."""
-        if not deck:
+        if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         number = _parse_seed(seed)
-        trainee = self._practice.enrol(_trainee_id(browser), nickname or "")
+        trainee = self._practice.enrol(_trainee_id(browser), str(nickname or ""))
         count = int(size) if str(size).isdigit() else 10**9
         attempt = self._practice.start(trainee.id, deck, count, number)
         question = self._practice.question(trainee.id, attempt.id)
         kept = {"id": trainee.id, "nickname": trainee.nickname}
         return Screen(question_view(question), browser=kept)
 
-    def commit(self, browser: Browser, data: dict[str, Any]) -> Iterator[View]:
+    def commit(self, browser: Browser, data: dict[str, Any]) -> Iterator[Screen]:
         """Record an answer, then reveal; says so when the model is still loading."""
         trainee_id = _need_trainee(browser)
         attempt_id, position = _place(data)
@@ -82,8 +82,16 @@ class PractiseHandlers:
             _whole(data.get("ms"), "time"),
         )
         if self._practice.must_wait(trainee_id, attempt_id, position):
-            yield waiting_view(attempt_id, position, loading=True)
-        yield reveal_view(self._practice.reveal(trainee_id, attempt_id, position), False)
+            yield Screen(waiting_view(attempt_id, position))
+        yield Screen(reveal_view(self._practice.reveal(trainee_id, attempt_id, position), False))
+
+    def catch_up(self, browser: Browser) -> Screen:
+        """Return where the trainee is, after another tab went on or ended the quiz."""
+        trainee_id = _trainee_id(browser)
+        latest = self._practice.find_latest(trainee_id) if trainee_id else None
+        if latest is not None and latest.ended_at is not None:
+            return self._results(latest.trainee_id, latest.id)
+        return self.restore(browser)
 
     def next(self, browser: Browser, data: dict[str, Any]) -> Screen:
         """Go on to the next case, or to the results."""
@@ -106,18 +114,18 @@ class PractiseHandlers:
     def has_results(self, browser: Browser) -> bool:
         """Whether there is a quiz whose results can be shown again."""
         trainee_id = _trainee_id(browser)
-        return trainee_id is not None and self._practice.find_latest(trainee_id) is not None
+        return trainee_id is not None and self._practice.find_answered(trainee_id) is not None
 
     def last_results(self, browser: Browser) -> Screen:
         """Show the results of the trainee's last quiz again."""
         trainee_id = _trainee_id(browser)
-        latest = self._practice.find_latest(trainee_id) if trainee_id else None
-        if trainee_id is None or latest is None:
+        latest = self._practice.find_answered(trainee_id) if trainee_id else None
+        if latest is None:
             raise BadInputError(START["no_results"])
-        return self._results(trainee_id, latest.id)
+        return self._results(latest.trainee_id, latest.id)
 
     def decks(self) -> list[tuple[str, str]]:
-        """Return (text, name) of each deck for the drop-down."""
+        """Return (text, name) of each deck for the choice."""
         return [
             (
                 f"{deck.title} ({count}"
@@ -150,6 +158,8 @@ class PractiseHandlers:
 
     def _results(self, trainee_id: str, attempt_id: str) -> Screen:
         attempt, answers = self._practice.answers(trainee_id, attempt_id)
+        if not answers:
+            return Screen(IDLE)
         trainee = self._practice.find_trainee(trainee_id)
         csv = to_csv(attempt, answers, trainee.nickname if trainee else "")
         decks = {deck.name: deck for deck, _ in self._practice.decks()}
@@ -170,27 +180,27 @@ class _Events:
             gr.Warning(str(error))
             screen = Screen(IDLE)
         decks = self._handlers.decks()
-        choices = gr.Dropdown(choices=decks, value=decks[0][1] if decks else None)
+        choices = gr.Radio(decks, value=decks[0][1] if decks else None)
         return (*_show(screen), choices, (kept or {}).get("nickname", ""), self._last(kept))
 
     def start(self, kept: Browser, who: str, deck: str | None, size: str, seed: str) -> Any:
         screen = _told(lambda: self._handlers.start(kept, who, deck, size, seed))
         return (*_show(screen), screen.browser)
 
-    def commit(self, kept: Browser, event: gr.EventData) -> Iterator[View]:
+    def commit(self, kept: Browser, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._handlers.commit(kept, event._data)
+            yield from map(_show, self._handlers.commit(kept, _payload(event)))
         except (StaleError, StoreError) as error:
-            gr.Warning(str(error))
-            yield _told(lambda: self._handlers.restore(kept)).desk
+            gr.Warning(str(error), duration=6)
+            yield _show(_told(lambda: self._handlers.catch_up(kept)))
         except OctTutorError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _message(error) from error
 
     def next(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
-        return _show(_told(lambda: self._handlers.next(kept, event._data)))
+        return _show(_told(lambda: self._handlers.next(kept, _payload(event))))
 
     def end(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
-        return _show(_told(lambda: self._handlers.end(kept, event._data)))
+        return _show(_told(lambda: self._handlers.end(kept, _payload(event))))
 
     def last(self, kept: Browser) -> tuple[Any, ...]:
         return _show(_told(lambda: self._handlers.last_results(kept)))
@@ -223,8 +233,10 @@ def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers) -> None:
     quiz: dict[str, Any] = {**quiet, "concurrency_id": "quiz", "concurrency_limit": 16}
     nickname, deck, *_ = choices
     page.load(events.load, [browser], [*shown, deck, nickname, last], **quiz)
-    begin.click(events.start, [browser, *choices], [*shown, browser], **quiz)
-    desk.submit(events.commit, [browser], [desk], **quiz)
+    # not preprocessed: Gradio would hold the deck against choices in this process's memory, which
+    # a restarted or a second server does not have; `Practice.start` checks it
+    begin.click(events.start, [browser, *choices], [*shown, browser], preprocess=False, **quiz)
+    desk.submit(events.commit, [browser], shown, **quiz)
     desk.select(events.next, [browser], shown, **quiz)
     desk.clear(events.end, [browser], shown, **quiz)
     last.click(events.last, [browser], shown, **quiz)
@@ -236,7 +248,7 @@ def _build_start() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
     """Lay out the start: the choices (nickname, deck, size, seed), two buttons, a line."""
     gr.Markdown(START["welcome"])
     nickname = gr.Textbox(label=START["nickname"], max_length=40, elem_id="nickname")
-    deck = gr.Dropdown(label=START["deck"], elem_id="deck")
+    deck = gr.Radio([], label=START["deck"], elem_id="deck")
     sizes = [*map(str, SIZES), START["all"]]
     size = gr.Radio(sizes, value=sizes[0], label=START["size"], elem_id="size")
     with gr.Accordion(START["more"], open=False):
@@ -276,7 +288,15 @@ def _told(use: Callable[[], Screen]) -> Screen:
     try:
         return use()
     except OctTutorError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise _message(error) from error
+
+
+def _payload(event: gr.EventData) -> dict[str, Any]:
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def _message(error: OctTutorError) -> gr.Error:
+    return gr.Error(str(error), duration=6, print_exception=False)
 
 
 def _trainee_id(browser: Browser) -> str | None:
@@ -304,9 +324,13 @@ def _whole(value: Any, what: str) -> int:
 
 
 def _parse_seed(text: str) -> int | None:
-    stripped = (text or "").strip()
+    stripped = str(text or "").strip()
     if not stripped:
         return None
-    if not stripped.isdigit() or int(stripped) >= 2**31:
+    if (
+        not (stripped.isascii() and stripped.isdigit())
+        or len(stripped) > 10
+        or int(stripped) >= 2**31
+    ):
         raise BadInputError(START["seed_bad"].format(value=stripped[:40]))
     return int(stripped)

@@ -39,7 +39,7 @@ def results_card(results: Results, csv: str, synthetic: bool) -> str:
 def _score(results: Results) -> str:
     right = round((results.right.value or 0) * results.answered)
     share = _hover(results.right, RESULTS["of"].format(right=right, n=results.answered))
-    lines = [f"<p class='score'>{share} {RESULTS['right']}</p>"]
+    lines = [f"<h2 class='score' tabindex='-1'>{share} {RESULTS['right']}</h2>"]
     if results.answered < results.asked:
         early = RESULTS["early"].format(n=results.answered, asked=results.asked)
         lines.append(f"<p class='note'>{early}</p>")
@@ -47,8 +47,9 @@ def _score(results: Results) -> str:
         ungradable = RESULTS["ungradable"].format(n=results.ungradable)
         lines.append(f"<p class='note'>{ungradable}</p>")
     if results.median_seconds is not None:
-        time = f"{RESULTS['time']}: {results.median_seconds:.1f} s"
-        lines.append(f"<p class='note'>{time}</p>")
+        time = f"{results.median_seconds:.1f} s"
+        hover = f"<abbr title='median, n = {results.answered}'>{time}</abbr>"
+        lines.append(f"<p class='note'>{RESULTS['time']}: {hover}</p>")
     return "".join(lines)
 
 
@@ -85,20 +86,26 @@ def _per_class(results: Results) -> str:
 
 def _errors(results: Results) -> str:
     rows = []
-    for name, value in (
-        (RESULTS["you"], results.weighted_error),
-        (RESULTS["the_model"], results.model_weighted_error),
+    for name, figure, kind in (
+        (RESULTS["you"], results.weighted_error, "you"),
+        (RESULTS["the_model"], results.model_weighted_error, "model"),
     ):
-        if value is not None:
-            rows.append(_error_row(name, value, value, f"{results.answered} scans", "you"))
+        if figure.value is not None:
+            rows.append(_error_row(name, figure.value, figure.value, _source(figure), kind))
     rows += [_error_row(who, low, high, source, "") for who, low, high, source in PUBLISHED]
-    return f"{''.join(rows)}<p class='note'>{RESULTS['error_hint']}</p>"
+    hint = RESULTS["error_hint"].format(top=100 * _TOP)
+    return f"{''.join(rows)}<p class='note'>{hint}</p>"
+
+
+def _source(figure: Figure) -> str:
+    return f"{figure}, n = {figure.n}, {figure.method}"
 
 
 def _error_row(name: str, low: float, high: float, source: str, kind: str) -> str:
     left, right = (min(value, _TOP) / _TOP * 100 for value in (low, high))
     number = f"{100 * low:.1f} %" if low == high else f"{100 * low:.1f}–{100 * high:.1f} %"
     left = min(left, 98.5) if low == high else left
+    kind += " beyond" if high > _TOP else ""
     width = f"width:{right - left:.1f}%" if high > low else ""
     bar = f"<i class='{kind}' style='left:{left:.1f}%;{width}'></i>"
     return (
@@ -111,8 +118,11 @@ def _you_and_model(results: Results) -> str:
     compared = results.you_and_model
     if compared is None:
         return "<p class='note'>–</p>"
+    n = results.model_right.n
     rows = "".join(
-        f"<tr><th scope='row'>{RESULTS[key]}</th><td>{getattr(compared, key)}</td></tr>"
+        f"<tr><th scope='row'>{RESULTS[key]}</th>"
+        f"<td><abbr title='{getattr(compared, key)} of {n} scans'>{getattr(compared, key)}</abbr>"
+        "</td></tr>"
         for key in ("both", "only_you", "only_model", "neither")
     )
     right = f"{RESULTS['the_model']}: {_hover(results.model_right)} {RESULTS['right']}"
@@ -123,7 +133,7 @@ def _hover(figure: Figure, text: str | None = None) -> str:
     if figure.value is None:
         return "<abbr title='no such scan'>–</abbr>"
     shown = text or f"{100 * figure.value:.0f} %"
-    return f"<abbr title='{figure}, n = {figure.n}, {figure.method}'>{shown}</abbr>"
+    return f"<abbr title='{escape(_source(figure))}'>{shown}</abbr>"
 
 
 def _with_interval(figure: Figure) -> str:

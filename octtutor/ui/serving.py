@@ -20,7 +20,6 @@ _CLOSED = ("/upload", "/proxy=", "/monitoring")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"SAMEORIGIN"),
 )
 
 
@@ -92,8 +91,8 @@ def check_port(host: str, port: int) -> None:
         except (OSError, OverflowError) as error:
             raise SettingsError(
                 f"Cannot serve on {host}:{port} ({getattr(error, 'strerror', None) or error}). "
-                "Another program uses it, perhaps an earlier octtutor: stop that, or choose "
-                f"another with --port {port + 1 if port < 65535 else 7861}."
+                "Where another program has the port, perhaps an earlier octtutor, stop that or "
+                f"choose another with --port {port + 1 if port < 65535 else 7861}."
             ) from error
 
 

@@ -56,6 +56,8 @@ DESK: dict[str, str] = {
     "sure_low": "guessing",
     "sure_high": "certain",
     "sure_hint": "Choose an answer first",
+    "sure_now": "1–5 commits. Esc: change it.",
+    "not_recorded": "Not recorded yet. Choose again.",
     "saving": "Recording your answer …",
     "loading": "The model is loading. Your answer is recorded.",
     "next": "Next",
@@ -71,7 +73,7 @@ DESK: dict[str, str] = {
     "no_evidence": "No evidence for {label}: the map is empty.",
     "map_for": "Map for",
     "map": "Map",
-    "split": "Scan or map",
+    "split": "Map from the left",
     "opacity": "Strength",
     "outline": "Outline",
     "jet": "Jet colours",
@@ -90,7 +92,7 @@ DESK: dict[str, str] = {
     "close": "Close",
     "alt": "OCT B-scan to be read",
     "map_alt": "Map of where the network found evidence",
-    "offline": "No answer from the server. Your choice is not recorded yet: try again.",
+    "offline": "No answer from the server: your answer may not be recorded. Try again.",
 }
 
 KEYS: tuple[tuple[str, str], ...] = (
@@ -116,8 +118,8 @@ START: dict[str, str] = {
     "size": "How many",
     "all": "all",
     "seed": "Seed (optional: the same number gives the same quiz)",
-    "seed_bad": "Expected a whole number as seed. Received {value!r}. Leave it empty for a new "
-    "quiz each time.",
+    "seed_bad": "Expected a whole number from 0 to 2147483647 as seed. Received {value!r}. Leave "
+    "it empty for a new quiz each time.",
     "more": "More choices",
     "start": "Start",
     "again": "New quiz",
@@ -145,8 +147,9 @@ RESULTS: dict[str, str] = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
     "error": "Weighted error",
-    "error_hint": "Mean penalty a scan (Kermany et al. 2018): 0 is perfect, a missed CNV or DME "
-    "costs up to 4. It rewards over-referral: read it with the specificity.",
+    "error_hint": "Mean penalty a scan (Kermany et al., Cell 172:1122, 2018), 100 % = one point: "
+    "0 is perfect, a CNV or DME called normal costs 4 points (400 %). The bars end at {top:.0f} %; "
+    "› is beyond. It rewards over-referral: read it with the specificity.",
     "you_model": "You and the model",
     "both": "both right",
     "only_you": "only you",

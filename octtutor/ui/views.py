@@ -29,9 +29,9 @@ def question_view(question: Question) -> View:
     }
 
 
-def waiting_view(attempt_id: str, position: int, loading: bool) -> View:
+def waiting_view(attempt_id: str, position: int) -> View:
     """Draw that the answer is recorded and the model is awaited."""
-    return {"phase": "wait", "attempt": attempt_id, "position": position, "loading": loading}
+    return {"phase": "wait", "attempt": attempt_id, "position": position, "loading": True}
 
 
 def reveal_view(reveal: Reveal, with_scan: bool) -> View:

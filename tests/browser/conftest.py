@@ -106,6 +106,5 @@ def _open(browser: Browser, **options) -> Iterator[Page]:
 
 
 def choose_deck(page: Page, title: str) -> None:
-    """Pick a deck in the drop-down by the beginning of its text."""
-    page.locator("#deck input").click()
-    page.locator("[role=option]", has_text=title).click()
+    """Pick a deck by a part of its title."""
+    page.locator("#deck label", has_text=title).click()

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -234,6 +236,64 @@ def test_a_bad_model_is_one_line(octtutor, tmp_path: Path, scans: Path):
     (folder / "card.json").unlink()
     assert "card.json" in fault(octtutor("predict", scans, "--model", folder))
     assert "Known: lite0" in fault(octtutor("predict", scans, "--model", "nothing"))
+
+
+def test_an_address_is_refused_with_what_to_do(octtutor):
+    assert "Download the scan" in fault(octtutor("predict", "https://example.org/a.png"))
+
+
+def test_a_failing_command_prints_one_line_and_nothing_else(tmp_path: Path):
+    for words in (
+        ["data", "import", "nothing"],
+        ["predict", "nothing.png"],
+        ["evaluate", "--data", "x"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "octtutor", *words], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert "\r" not in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_exit_1(tmp_path: Path):
+    out = tmp_path / "deck"
+    command = [sys.executable, "-m", "octtutor", "phantom", "make", "--out", out]
+    process = subprocess.Popen(
+        [*command, "--per-class", "2000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not list(tmp_path.rglob("*.png")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.splitlines() == ["Stopped. Nothing is half-written; run the command again to go on."]
+    assert not (out / "cases.csv").exists()
+
+
+def test_commands_write_nothing_outside_the_data_home(tmp_path: Path, scans: Path):
+    home = tmp_path / "person"
+    environment = {**os.environ, "HOME": str(home), "OCTTUTOR_HOME": str(tmp_path / "data")}
+    for name in ("KERAS_HOME", "MPLCONFIGDIR", "GRADIO_TEMP_DIR"):
+        environment.pop(name, None)
+    command = [sys.executable, "-B", "-m", "octtutor", "predict", scans]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+    assert not home.exists()
+
+
+def test_a_hosts_port_that_is_none_is_one_line():
+    environment = {**os.environ, "GRADIO_SERVER_PORT": "abc"}
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "GRADIO_SERVER_PORT" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_taken_output_is_not_overwritten(octtutor, tmp_path: Path, scans: Path):

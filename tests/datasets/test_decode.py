@@ -114,7 +114,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked():
         return len(body).to_bytes(4, "big") + name + body + crc
 
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
-    with pytest.raises(BadScanError, match="at most 40,000,000 pixels"):
+    with pytest.raises(BadScanError, match=r"at most 40,000,000 pixels.*1600000000 pixels"):
         decode(bomb)
 
 

@@ -168,3 +168,36 @@ def test_a_patient_stays_on_one_side_also_with_several_labels():
     assert sorted(train + held) == list(range(40))
     for label in set(labels):
         assert sum(labels[i] is label for i in held) >= 4
+
+
+def test_a_zip_cut_short_is_called_damaged(tmp_path: Path):
+    path = zipped(tmp_path / "half.zip", {"CNV/CNV-1-1.png": bytes(range(256)) * 40})
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(BadArchiveError, match="damaged"), open_source(path):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_compressed_tar_cut_short_is_refused(tmp_path: Path, scans: Path, kind: str):
+    path = tmp_path / f"half.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as archive:
+        archive.add(scans, ".")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(BadArchiveError), open_source(path):
+        pass
+
+
+def test_a_zip_packed_in_a_way_that_is_not_known_is_read_as_far_as_it_goes(tmp_path: Path):
+    path = zipped(tmp_path / "new.zip", {"CNV/CNV-1-1.png": b"x" * 100})
+    data = bytearray(path.read_bytes())
+    central = data.rfind(b"PK\x01\x02")
+    data[central + 10 : central + 12] = data[8:10] = (9).to_bytes(2, "little")  # Deflate64
+    path.write_bytes(bytes(data))
+    with open_source(path) as members, pytest.raises(BadScanError, match="Cannot read"):
+        members[0].read()
+
+
+def test_names_with_backslashes_are_read_as_folders(tmp_path: Path):
+    path = zipped(tmp_path / "windows.zip", {"CNV\\CNV-1-1.png": b"x"})
+    with open_source(path) as members:
+        assert members[0].place.label is Diagnosis.CNV

@@ -62,6 +62,46 @@ def test_a_card_that_is_no_json_or_not_whole_is_refused(copy: Path):
         read_card(copy)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": "CNV"},
+        {"backbone": "lite0"},
+        {"head": []},
+        {"weights_sha256": 5},
+        {"input_size": "224"},
+        {"flip_average": "no"},
+    ],
+)
+def test_a_card_of_wrong_kinds_is_refused_and_listed(copy: Path, wrong: dict):
+    edit(copy, **wrong)
+    with pytest.raises(ModelError, match="right kinds"):
+        load_model(copy)
+    (entry,) = list_models((copy.parent,))
+    assert entry.fault is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"preprocessing": {"version": "99"}}, "preprocessing '1'"),
+        ({"input_size": 16}, "32 to 1024"),
+        ({"head": {"kind": "gap-dense", "dropout": "a"}}, "can be built"),
+        ({"head": {"kind": "magic"}}, "head 'gap-dense'"),
+    ],
+)
+def test_what_the_program_would_run_wrongly_is_refused(copy: Path, change: dict, match: str):
+    edit(copy, **change)
+    with pytest.raises(ModelError, match=match):
+        load_model(copy)
+
+
+def test_a_folder_without_a_card_is_listed_with_its_fault(copy: Path):
+    (copy / "card.json").unlink()
+    (entry,) = list_models((copy.parent,))
+    assert "missing" in str(entry.fault)
+
+
 def test_other_labels_are_refused(copy: Path):
     edit(copy, labels=["CNV", "DME", "NORMAL", "DRUSEN"])
     with pytest.raises(ModelError, match="in this order"):

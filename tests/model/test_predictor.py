@@ -45,10 +45,16 @@ def test_a_scan_is_computed_once_and_remembered_without_the_model(predictor: Mod
     assert not asleep.knows("c" * 64)
 
 
-def test_a_damaged_memory_is_made_anew(predictor: ModelPredictor):
+@pytest.mark.parametrize("fault", ["text", "empty", "half", "zeros", "shape"])
+def test_a_damaged_memory_is_made_anew(predictor: ModelPredictor, fault: str):
     first, _ = predictor.read("d" * 64, SCAN)
     (kept,) = predictor._cache.rglob("d" * 64 + ".npz")
-    kept.write_bytes(b"broken")
+    whole = kept.read_bytes()
+    damages = {"text": b"broken", "empty": b"", "half": whole[:400], "zeros": bytes(len(whole))}
+    if fault == "shape":
+        np.savez(kept, probabilities=np.zeros(3), maps=np.zeros((4, 7, 7)))
+    else:
+        kept.write_bytes(damages[fault])
     assert predictor.read("d" * 64, SCAN)[0] == first
 
 

@@ -220,3 +220,23 @@ def test_text_of_any_kind_is_kept(store: Store):
     found = store.find_trainee("t")
     assert found is not None
     assert found.nickname == odd
+
+
+def test_the_latest_answered_attempt_skips_empty_ones(store: Store):
+    attempt = begin(store)
+    assert store.find_answered_attempt("t1") is None
+    store.record_answer(answer(attempt, 0))
+    store.start_attempt(replace(attempt, id="a2", started_at=NOW + timedelta(hours=1)))
+    found = store.find_answered_attempt("t1")
+    assert found is not None
+    assert found.id == "a1"
+
+
+def test_servers_that_start_together_import_the_same_deck_once(store: Store):
+    def start(_: int) -> int:
+        store.put_deck(Deck("deck", "A deck", False, False, NOW))
+        return store.add_cases("deck", CASES)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(start, range(8))) == len(CASES)
+    assert len(store.decks()) == 1

@@ -1,9 +1,11 @@
 """An import can be repeated, interrupted and mixed with rubbish."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.images import ImageFolder
@@ -121,3 +123,58 @@ def test_real_scans_come_in(store, images, clock, real_scans: Path):
     assert done.added == 180
     assert done.patients == 116
     assert not store.decks()[0].synthetic
+
+
+def test_importing_again_restores_lost_files(store, images, clock, tmp_path: Path):
+    import_scans(store, images, DECK, clock, "embedded")
+    shutil.rmtree(tmp_path / "images")
+    import_scans(store, images, DECK, clock, "embedded")
+    for case in store.cases_of("embedded"):
+        assert images.read(case.sha256).shape == images.read(case.mask_sha256).shape
+
+
+def test_importing_again_keeps_title_and_date(store, images, clock, scans: Path):
+    import_scans(store, images, scans, clock, "ward", "The ward")
+    (first,) = store.decks()
+    clock.pass_seconds(3600)
+    import_scans(store, images, scans, clock, "ward")
+    assert store.decks() == (first,)
+    import_scans(store, images, scans, clock, "ward", "Ward 2")
+    assert store.decks()[0].title == "Ward 2"
+
+
+def test_a_deck_with_real_scans_is_not_synthetic(store, images, clock, scans: Path):
+    import_scans(store, images, DECK, clock, "mixed")
+    assert store.decks()[0].synthetic
+    import_scans(store, images, scans, clock, "mixed")
+    assert not store.decks()[0].synthetic
+
+
+@pytest.mark.parametrize("fault", ["rubbish", "size"])
+def test_a_scan_whose_mask_is_of_no_use_is_left_out_and_named(
+    store, images, clock, scans: Path, fault: str
+):
+    (scans / "masks").mkdir()
+    mask = scans / "masks" / "CNV-1000-1.png"
+    if fault == "rubbish":
+        mask.write_bytes(b"rubbish")
+    else:
+        Image.new("L", (64, 64)).save(mask)
+    done = import_scans(store, images, scans, clock)
+    assert done.added == 7
+    assert len(done.unreadable) == 1
+
+
+def test_a_table_that_is_no_utf8_is_said(store, images, clock, scans: Path):
+    (scans / "cases.csv").write_bytes(b"file,label\n\xff\xfe,CNV")
+    with pytest.raises(BadInputError, match="CSV file in UTF-8"):
+        import_scans(store, images, scans, clock)
+
+
+def test_what_a_killed_import_left_is_swept_up(store, images, clock, scans: Path, tmp_path: Path):
+    left = tmp_path / "images" / "ab" / ".partial-x"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    import_scans(store, images, scans, clock)
+    assert not left.exists()

@@ -6,8 +6,9 @@ import pytest
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError, StaleError, StoreError
+from octtutor.tutor.importing import import_scans
 from octtutor.tutor.practice import Practice
-from tests.conftest import Clock
+from tests.conftest import DECK, Clock
 
 CNV = Diagnosis.CNV
 
@@ -207,3 +208,30 @@ def test_a_nickname_is_kept_short_and_may_be_anything_else(practice: Practice):
     assert ada.nickname == "Ada <b>L</b>"
     assert practice.enrol(ada.id, "Ada").id == ada.id
     assert practice.enrol("somebody else's made-up id", "Eve").id != "somebody else's made-up id"
+    assert practice.enrol(None, "A\ud800b\x00c").nickname == "Abc"
+
+
+def test_a_commit_out_of_turn_leaves_the_quiz_where_it_is(practice: Practice, quiz):
+    practice.question(*quiz)
+    with pytest.raises(StaleError, match="not the next one"):
+        practice.commit(*quiz, 2, CNV, 3)
+    assert practice.question(*quiz).position == 0
+    practice.commit(*quiz, 0, CNV, 3)
+
+
+def test_a_quiz_that_was_ended_elsewhere_hands_out_no_more_cases(practice: Practice, quiz):
+    practice.commit(*quiz, 0, CNV, 3)
+    practice.end(*quiz)
+    assert practice.next_question(*quiz, 0) is None
+    with pytest.raises(StaleError, match="has ended"):
+        practice.commit(*quiz, 1, CNV, 3)
+
+
+def test_a_lost_mask_does_not_stop_the_reveal(practice: Practice, store, images, clock):
+    import_scans(store, images, DECK, clock, "embedded")
+    trainee = practice.enrol(None, "")
+    attempt = practice.start(trainee.id, "embedded", 1)
+    case = store.get_case("embedded", attempt.cases[0])
+    images._path(case.mask_sha256).unlink()
+    practice.commit(trainee.id, attempt.id, 0, CNV, 3)
+    assert practice.reveal(trainee.id, attempt.id, 0).mask is None

@@ -39,8 +39,9 @@ def test_score_errors_and_comparison_come_out_as_counted_by_hand():
     assert figures.ungradable == 1
     assert figures.matrix[0].tolist() == [1, 0, 0, 1, 0]
     assert figures.matrix[3, UNGRADABLE] == 1
-    assert figures.weighted_error == pytest.approx((0 + 4 + 0 + 1) / 4)
-    assert figures.model_weighted_error == pytest.approx((0 + 0 + 4 + 1 + 0) / 5)
+    assert figures.weighted_error.value == pytest.approx((0 + 4 + 0 + 1) / 4)
+    assert figures.weighted_error.n == 4
+    assert figures.model_weighted_error.value == pytest.approx((0 + 0 + 4 + 1 + 0) / 5)
     compared = figures.you_and_model
     assert compared is not None
     assert (compared.both, compared.only_you, compared.only_model, compared.neither) == (1, 1, 2, 1)
@@ -69,9 +70,9 @@ def test_every_answer_is_counted_once_and_the_penalties_add_up(made):
     assert np.trace(figures.matrix[:, :4]) == round((figures.right.value or 0) * len(made))
     graded = [penalty(truth, choice) for truth, choice, _ in made if choice]
     if graded:
-        assert figures.weighted_error == pytest.approx(sum(graded) / len(graded))
+        assert figures.weighted_error.value == pytest.approx(sum(graded) / len(graded))
     else:
-        assert figures.weighted_error is None
+        assert figures.weighted_error.value is None
     with_model = sum(model is not None for _, _, model in made)
     compared = figures.you_and_model
     total = (

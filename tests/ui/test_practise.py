@@ -59,7 +59,7 @@ def test_a_question_tells_nothing(started):
 def test_a_whole_quiz_from_start_to_results(handlers: PractiseHandlers, started):
     browser, desk = started
     for _ in range(8):
-        (told,) = handlers.commit(browser, answer(desk))
+        (told,) = [screen.desk for screen in handlers.commit(browser, answer(desk))]
         assert told["phase"] == "told"
         assert told["truth"] in LABEL_WORDS
         assert told["advice"][0] == LOOK_FOR[told["truth"]]
@@ -91,10 +91,10 @@ def test_a_waiting_model_is_said_after_the_answer_is_safe(
     browser, desk = started
     predictor.is_ready = False
     views = handlers.commit(browser, answer(desk))
-    waiting = next(views)
+    waiting = next(views).desk
     assert waiting == {"phase": "wait", "attempt": desk["attempt"], "position": 0, "loading": True}
     assert len(practice.answers(browser["id"], desk["attempt"])[1]) == 1
-    assert next(views)["phase"] == "told"
+    assert next(views).desk["phase"] == "told"
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_a_forged_browser_state_is_nobody(handlers: PractiseHandlers, started, b
         list(handlers.commit(browser, answer(desk)))
 
 
-@pytest.mark.parametrize("seed", ["x", "-1", "1.5", "9" * 30])
+@pytest.mark.parametrize("seed", ["x", "-1", "1.5", "9" * 30, "²", "１"])
 def test_a_seed_that_is_no_number_is_said(handlers: PractiseHandlers, seed: str):
-    with pytest.raises(BadInputError, match="whole number as seed"):
+    with pytest.raises(BadInputError, match="whole number from 0 to"):
         handlers.start(None, "", "real", "10", seed)
 
 

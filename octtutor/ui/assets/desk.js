@@ -14,6 +14,7 @@ const scale = find(".scale");
 let view = { phase: "idle" };
 let choice = null;
 let sentAt = 0;
+let toldAt = 0;
 let startedAt = 0;
 let shownClass = null;
 let zoom = { k: 1, x: 0, y: 0 };
@@ -27,10 +28,22 @@ const make = (tag, className, text) => {
 };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const phase = () => desk.dataset.phase;
-const isPhone = () => window.matchMedia("(max-width: 800px)").matches;
+// one column: the same condition as in page.css
+const isNarrow = () => window.matchMedia("(max-width: 800px) and (orientation: portrait), (max-width: 1000px) and (orientation: portrait)").matches;
 const isVisible = () => desk.offsetParent !== null;
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch (e) { /* private mode */ } };
 const recall = (key) => { try { return localStorage.getItem(key); } catch (e) { return null; } };
+// a choice that was not recorded survives the reload that follows a lost connection
+const CHOICE = "octtutor-choice";
+const keepChoice = (sent) => {
+  try { sessionStorage.setItem(CHOICE, JSON.stringify({ attempt: view.attempt, position: view.position, choice, sent })); } catch (e) { /* private mode */ }
+};
+const keptChoice = () => {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(CHOICE));
+    return kept && kept.attempt === view.attempt && kept.position === view.position ? kept : null;
+  } catch (e) { return null; }
+};
 
 function build() {
   element.querySelectorAll("[data-text]").forEach((node) => { node.textContent = T[node.dataset.text]; });
@@ -45,6 +58,7 @@ function build() {
     button.type = "button";
     button.dataset.choice = word;
     button.append(make("kbd", "", key), make("span", "", text), make("span", "mark"));
+    button.firstChild.setAttribute("aria-hidden", "true");
     button.addEventListener("click", () => choose(word));
     answers.append(button);
   }
@@ -70,6 +84,9 @@ function build() {
   });
   for (const name of ["brightness", "contrast"]) find(`.${name}`).addEventListener("input", light);
   for (const name of ["split", "opacity", "show-map", "show-outline", "jet"]) find(`.${name}`).addEventListener("input", drawMap);
+  answers.setAttribute("aria-label", T.question);
+  find(".sure").setAttribute("aria-label", T.sure);
+  find("[data-do=full]").hidden = !document.fullscreenEnabled;
   desk.classList.toggle("no-timer", recall("octtutor-no-timer") === "1");
 }
 
@@ -79,21 +96,35 @@ function draw(next) {
   clearTimeout(retry);
   const same = next.attempt === view.attempt && next.position === view.position;
   const kept = same ? { ...view, ...next } : next;
+  const was = phase();
   view = kept;
   desk.dataset.phase = view.phase;
-  if (view.phase === "idle") return;
-  if (view.phase === "ask" && !same) startCase();
-  if (view.phase === "ask" && same) { choice = null; markChoice(); }
-  if (view.phase === "wait") return drawWait();
+  if (view.phase === "idle") { if (was !== "idle") leave(); return; }
+  if (view.phase === "ask") startCase();
+  if (view.phase === "wait") { drawWait(); return; }
+  if (view.phase === "told") drawTold(Boolean(next.scan));
   drawStatus();
   setEnabled();
-  if (view.phase === "told") drawTold();
+}
+
+function leave() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  window.scrollTo(0, 0);
+  setTimeout(() => { const score = document.querySelector(".results .score"); if (score) score.focus(); }, 300);
 }
 
 function startCase() {
-  choice = null;
-  shownClass = null;
+  const kept = keptChoice();
+  showScan();
+  choice = kept ? kept.choice : null;
   startedAt = performance.now() - view.elapsed;
+  hint(kept && kept.sent ? T.not_recorded : choice ? T.sure_now : T.sure_hint);
+  markChoice();
+  answers.focus({ preventScroll: true });
+}
+
+function showScan() {
+  shownClass = null;
   scan.src = view.scan;
   scan.alt = T.alt;
   map.hidden = true;
@@ -106,10 +137,16 @@ function startCase() {
   find(".synthetic").hidden = !view.synthetic;
   stage.style.setProperty("--aspect", view.width / view.height);
   resetView();
-  markChoice();
   find(".split").value = 100;
-  if (isPhone()) desk.scrollIntoView({ block: "start" });
+  showTop();
 }
+
+function showTop() {
+  const top = desk.getBoundingClientRect().top;
+  if (isNarrow() || top < 0 || top > window.innerHeight / 3) desk.scrollIntoView({ block: "start" });
+}
+
+function hint(text) { find(".sure-hint").textContent = text; }
 
 function drawStatus() {
   find(".progress").textContent = fill(T.case, { n: view.position + 1, total: view.total });
@@ -122,8 +159,9 @@ function drawWait() {
   if (view.loading) find(".verdict").textContent = T.loading;
 }
 
-function drawTold() {
-  if (!scan.src || view.scan) { const known = choice; startCase(); choice = known; }
+function drawTold(withScan) {
+  if (withScan) showScan();
+  toldAt = performance.now();
   choice = view.choice;
   markChoice();
   drawVerdict();
@@ -137,7 +175,7 @@ function drawTold() {
   shownClass = view.model ? view.model.label : view.truth;
   drawMap();
   find(".next").focus({ preventScroll: true });
-  if (isPhone()) desk.scrollIntoView({ block: "start" });
+  showTop();
 }
 
 function drawVerdict() {
@@ -201,6 +239,17 @@ function drawMap() {
 function choose(word) {
   if (phase() !== "ask") return;
   choice = word;
+  keepChoice(false);
+  hint(T.sure_now);
+  markChoice();
+  setEnabled();
+}
+
+function takeBack() {
+  if (phase() !== "ask") return;
+  choice = null;
+  keepChoice(false);
+  hint(T.sure_hint);
   markChoice();
   setEnabled();
 }
@@ -231,6 +280,7 @@ function commit(level) {
   const ms = Math.round(performance.now() - startedAt);
   view.confidence = level;
   view.elapsed = ms;
+  keepChoice(true);
   desk.dataset.phase = "wait";
   find(".verdict").textContent = T.saving;
   setEnabled();
@@ -239,7 +289,8 @@ function commit(level) {
 }
 
 function next() {
-  if (phase() !== "told" || performance.now() - sentAt < 300) return;
+  const soon = performance.now() - 300;
+  if (phase() !== "told" || sentAt > soon || toldAt > soon) return;
   send("select", { attempt: view.attempt, position: view.position });
 }
 
@@ -251,6 +302,8 @@ function send(event, data) {
     if (phase() === "wait" && !view.loading) {
       desk.dataset.phase = "ask";
       find(".verdict").textContent = T.offline;
+      view.confidence = null;
+      markChoice();
       setEnabled();
     }
   }, 20000);
@@ -260,7 +313,7 @@ const actions = {
   "zoom-in": () => zoomBy(1.4),
   "zoom-out": () => zoomBy(1 / 1.4),
   reset: resetView,
-  full: () => (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen && stage.requestFullscreen()),
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : desk.requestFullscreen && desk.requestFullscreen()),
   timer: () => {
     desk.classList.toggle("no-timer");
     remember("octtutor-no-timer", desk.classList.contains("no-timer") ? "1" : "0");
@@ -272,12 +325,14 @@ const actions = {
 };
 
 function tickBox(selector) {
+  if (phase() !== "told") return;
   const box = find(selector);
   box.checked = !box.checked;
   drawMap();
 }
 
 function slideBy(step) {
+  if (phase() !== "told") return;
   const split = find(".split");
   split.value = Number(split.value) + step;
   drawMap();
@@ -285,7 +340,7 @@ function slideBy(step) {
 
 const KEYS = {
   u: () => choose("UNGRADABLE"),
-  escape: () => { if (phase() === "ask") { choice = null; markChoice(); setEnabled(); } },
+  escape: takeBack,
   enter: next,
   m: () => tickBox(".show-map"),
   o: () => tickBox(".show-outline"),
@@ -300,8 +355,9 @@ function onKey(event) {
   const range = target.matches && target.matches("input[type=range]");
   if (target.matches && target.matches("textarea, select, [contenteditable], input:not([type=range]):not([type=checkbox])")) return;
   const key = event.key.toLowerCase();
-  if (key === "enter" && target.matches("button:not(.next):not(.answer):not(.level), a")) return;
+  if (key === "enter" && target.matches("button:not(.next):not(:disabled), a")) return;
   if (range && key.startsWith("arrow")) return;
+  if (event.repeat && !/^(arrow|[+=-]$)/.test(key)) return;
   if (/^[1-5]$/.test(key) && phase() === "ask") {
     event.preventDefault();
     if (choice) commit(Number(key));
@@ -309,7 +365,6 @@ function onKey(event) {
     return;
   }
   if (KEYS[key] && phase() !== "idle") {
-    if (event.repeat && key === "enter") return;
     event.preventDefault();
     KEYS[key]();
   }
@@ -325,6 +380,7 @@ function fit() {
 
 function place() {
   plane.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.k})`;
+  stage.classList.toggle("zoomed", zoom.k > 1);
   const line = find(".split-line");
   const split = Number(find(".split").value);
   line.hidden = map.hidden || split <= 0 || split >= 100;
@@ -386,7 +442,6 @@ function onPointer(event) {
     const distance = (p) => Math.hypot(p.x - other.x, p.y - other.y);
     zoomBy(distance(now) / Math.max(1, distance(before)), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
   }
-  stage.classList.toggle("zoomed", zoom.k > 1);
   pointers.set(event.pointerId, now);
 }
 
@@ -394,7 +449,6 @@ stage.addEventListener("wheel", (event) => {
   if (phase() === "idle") return;
   event.preventDefault();
   zoomBy(Math.exp(-event.deltaY / 400), { x: event.clientX, y: event.clientY });
-  stage.classList.toggle("zoomed", zoom.k > 1);
 }, { passive: false });
 for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) stage.addEventListener(type, onPointer);
 stage.addEventListener("dblclick", (event) => (zoom.k > 1 ? resetView() : zoomBy(2.5, { x: event.clientX, y: event.clientY })));
