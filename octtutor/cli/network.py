@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from octtutor.cli.output import note, print_json, progress_bar
-from octtutor.errors import BadInputError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.settings import DEFAULT
 from octtutor.wiring import read_settings
@@ -76,24 +75,18 @@ def evaluate(
 
 
 def predict(
-    sources: Annotated[list[str], typer.Argument(help="Scans, or folders of scans.")],
+    sources: Annotated[list[str], typer.Argument(help="Scans, folders, or web addresses.")],
     model: Model = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Answer scans: files or whole folders."""
+    """Answer scans: files, whole folders, or web addresses."""
     import_keras_quietly()
-    from octtutor.model.reading import predict_paths
+    from octtutor.model.reading import predict_sources
     from octtutor.model.registry import find_model
 
-    urls = [source for source in sources if source.lower().startswith(("http://", "https://"))]
-    if urls:
-        raise BadInputError(
-            f"Expected scans or folders on this machine. Received the address {urls[0][:80]!r}. "
-            "Download the scan, then give the file."
-        )
     folder = find_model(model, read_settings().model_folders)
     with progress_bar("predicting") as progress:
-        answers, unreadable = predict_paths(folder, [Path(source) for source in sources], progress)
+        answers, unreadable = predict_sources(folder, sources, progress)
     for fault in unreadable:
         note(fault)
     if as_json:

@@ -1,6 +1,7 @@
-"""Answer and explain scans given as files and folders."""
+"""Answer and explain scans given as files, folders and web addresses."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
-from octtutor.datasets.decode import Pixels, read_scan
+from octtutor.datasets.decode import Pixels, decode, read_scan
+from octtutor.datasets.fetch import fetch, is_url
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.layout import is_scan
 from octtutor.errors import BadInputError, BadScanError
@@ -20,14 +22,14 @@ from octtutor.model.maps import colour, to_scan_size
 _BATCH = 16
 
 
-def predict_paths(
-    folder: Path, paths: list[Path], progress: Progress | None = None
+def predict_sources(
+    folder: Path, sources: list[str], progress: Progress | None = None
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Answer scans.
 
     Args:
         folder: the model's.
-        paths: scans, or folders of scans.
+        sources: scans, folders of scans, or web addresses of scans.
         progress: called with (done, total).
 
     Returns:
@@ -38,21 +40,21 @@ def predict_paths(
         BadInputError: there is no scan at all.
         ModelError: the model cannot be loaded.
     """
-    files = [file for path in paths for file in _files(path)]
-    scans, sources, unreadable = [], [], []
+    files = [file for source in sources for file in _files(source)]
+    scans, read, unreadable = [], [], []
     engine = KerasEngine.open(folder)
     for done, file in enumerate(files, start=1):
         if progress:
             progress(done, len(files))
         try:
-            scans.append(engine.prepare(read_scan(file)))
-            sources.append(str(file))
+            scans.append(engine.prepare(_read(file)))
+            read.append(file)
         except BadScanError as error:
             unreadable.append(str(error))
     answers: list[dict[str, Any]] = []
     for start in range(0, len(scans), _BATCH):
         chances = engine.run(np.stack(scans[start : start + _BATCH])).probabilities
-        pairs = zip(sources[start : start + _BATCH], chances, strict=True)
+        pairs = zip(read[start : start + _BATCH], chances, strict=True)
         answers += [_to_answer(source, chance) for source, chance in pairs]
     return answers, unreadable
 
@@ -115,10 +117,15 @@ def _png(picture: Pixels) -> bytes:
     return bytes(cv2.imencode(".png", picture)[1])
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
+def _read(source: str) -> Pixels:
+    return decode(fetch(source), source[:120]) if is_url(source) else read_scan(Path(source))
+
+
+def _files(source: str) -> list[str]:
+    path = Path(source)
+    if not is_url(source) and os.path.isdir(path):  # noqa: PTH112
         found = sorted(
-            file for file in path.rglob("*") if is_scan(file.relative_to(path).as_posix())
+            str(file) for file in path.rglob("*") if is_scan(file.relative_to(path).as_posix())
         )
         if not found:
             raise BadInputError(
@@ -126,7 +133,7 @@ def _files(path: Path) -> list[Path]:
                 "Give another folder."
             )
         return found
-    return [path]
+    return [source]
 
 
 def _to_answer(source: str, chances: npt.NDArray[np.float32]) -> dict[str, Any]:

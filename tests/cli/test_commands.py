@@ -238,8 +238,8 @@ def test_a_bad_model_is_one_line(octtutor, tmp_path: Path, scans: Path):
     assert "Known: lite0" in fault(octtutor("predict", scans, "--model", "nothing"))
 
 
-def test_an_address_is_refused_with_what_to_do(octtutor):
-    assert "Download the scan" in fault(octtutor("predict", "https://example.org/a.png"))
+def test_a_private_address_is_one_line(octtutor):
+    assert "private or local" in fault(octtutor("predict", "http://127.0.0.1:9/a.png"))
 
 
 def test_a_failing_command_prints_one_line_and_nothing_else(tmp_path: Path):
