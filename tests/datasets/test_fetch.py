@@ -14,7 +14,7 @@ from octtutor.errors import BadInputError, BadScanError
 
 
 class Site(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: C901
         route = self.path
         if route == "/scan.png":
             self._send(200, b"picture", {"content-type": "image/png"})
