@@ -15,7 +15,7 @@ from octtutor.tutor.ports import Predictor
 from octtutor.tutor.practice import Practice
 from octtutor.tutor.results import results, to_csv
 from octtutor.ui.results_card import results_card
-from octtutor.ui.texts import DESK, KEYS, START
+from octtutor.ui.texts import DESK, FULL_NAMES, KEYS, START
 from octtutor.ui.views import IDLE, View, question_view, reveal_view, waiting_view
 
 ASSETS = Path(__file__).parent / "assets"
@@ -267,6 +267,7 @@ def _build_desk() -> gr.HTML:
         labels=[str(label) for label in LABELS],
         texts=DESK,
         keys=[list(pair) for pair in KEYS],
+        names={str(label): name for label, name in FULL_NAMES.items()},
         elem_id="desk",
     )
 

@@ -1,7 +1,6 @@
 """A store of each kind; PostgreSQL is the system's own, started for the tests."""
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -32,6 +31,8 @@ def _user() -> str | None:
     """PostgreSQL does not run as root: then as `postgres`."""
     if os.name != "posix" or os.geteuid() != 0:
         return None
+    import pwd
+
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 

@@ -57,6 +57,7 @@ function build() {
     const button = make("button", `answer ${word.toLowerCase()}`);
     button.type = "button";
     button.dataset.choice = word;
+    button.title = props.names[word] || "";
     button.append(make("kbd", "", key), make("span", "", text), make("span", "mark"));
     button.firstChild.setAttribute("aria-hidden", "true");
     button.addEventListener("click", () => choose(word));
@@ -211,7 +212,7 @@ function drawChances() {
 
 function drawAdvice() {
   const advice = find(".advice");
-  advice.replaceChildren(make("h3", "", `${T.look_for}: ${view.truth}`));
+  advice.replaceChildren(make("h3", "", `${T.look_for}: ${view.truth} (${props.names[view.truth]})`));
   for (const text of view.advice) advice.append(make("p", "", text));
   if (view.findings.length) advice.append(make("p", "hint", `${T.findings}: ${view.findings.join(", ")}`));
 }
