@@ -1,6 +1,5 @@
 """The only file that knows every concrete part."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,6 @@ from octtutor.tutor.practice import Practice
 if TYPE_CHECKING:
     import gradio as gr
 
-_log = logging.getLogger(__name__)
 EMBEDDED_TITLE = "Embedded deck"
 Progress = Callable[[int, int], None]
 

@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from octtutor.cli.output import note, print_json, progress_bar
+from octtutor.cli.output import Json, note, print_json, progress_bar
 
 app = typer.Typer(help="Scans: import, audit.", no_args_is_help=True)
 Source = Annotated[Path, typer.Argument(help="Folder, ZIP or tar in OCT2017 layout.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("import")

@@ -1,7 +1,6 @@
 """The commands, gathered. Heavy parts are imported inside the commands that need them."""
 
 import logging
-import os
 import sys
 import warnings
 
@@ -33,7 +32,6 @@ app.add_typer(serving.db, name="db")
 
 def main() -> None:
     """Run the command line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode refuses them itself
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     with one_line_errors():

@@ -1,17 +1,17 @@
 """`octtutor models list`."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from octtutor.cli.output import print_json
+from octtutor.cli.output import Json, print_json
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the models, and which one is in use."""
     from octtutor.model.registry import find_model, list_models

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from octtutor.cli.output import note, print_json, progress_bar
+from octtutor.cli.output import Json, note, print_json, progress_bar
 from octtutor.model.backend import import_keras_quietly
 from octtutor.settings import DEFAULT
 from octtutor.wiring import read_settings
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
 
 from octtutor.errors import OctTutorError
 
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 _INTERRUPTED = 130
 """What Typer exits with after Ctrl-C."""
 

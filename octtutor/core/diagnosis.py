@@ -1,6 +1,10 @@
 """The four answers a trainee can give, and what each one costs when it is wrong."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Diagnosis(StrEnum):
@@ -27,6 +31,11 @@ PENALTY: tuple[tuple[int, ...], ...] = (
     (1, 1, 1, 0),
 )
 """Kermany's cost of an answer: rows are the truth, columns the answer, both in LABELS order."""
+
+
+def by_label(values: Iterable[T]) -> dict[str, T]:
+    """Name four values, given in LABELS order, by their class."""
+    return dict(zip(map(str, LABELS), values, strict=True))
 
 
 def penalty(truth: Diagnosis, answer: Diagnosis) -> int:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels, decode
 from octtutor.datasets.fill import without_fill
-from octtutor.datasets.layout import Place, is_scan
-from octtutor.datasets.sources import Member, open_source
-from octtutor.errors import BadInputError, BadScanError
+from octtutor.datasets.layout import Place
+from octtutor.datasets.sources import Member, find_scans, open_source
+from octtutor.errors import BadScanError
 
 Progress = Callable[[int, int], None]
 
@@ -73,12 +73,7 @@ def audit(
 def _look(path: Path, progress: Progress | None) -> tuple[list[Looked], list[dict[str, str]]]:
     scans, unreadable = [], []
     with open_source(path) as members:
-        wanted = [member for member in members if is_scan(member.name)]
-        if not wanted:
-            raise BadInputError(
-                f"Expected scans (PNG, JPEG, TIFF, BMP, WEBP) in {path.name!r}. Found none. "
-                "Give the folder or archive that holds CNV/, DME/, DRUSEN/, NORMAL/."
-            )
+        wanted = find_scans(members, path)
         for done, member in enumerate(wanted, start=1):
             try:
                 scans.append(_look_at(member))

@@ -72,6 +72,21 @@ def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
         yield members
 
 
+def find_scans(members: tuple[Member, ...], source: Path) -> list[Member]:
+    """Keep the scans, labelled or not, and refuse a source without any.
+
+    Raises:
+        BadInputError: there is no scan.
+    """
+    scans = [member for member in members if is_scan(member.name)]
+    if not scans:
+        raise BadInputError(
+            f"Expected scans (PNG, JPEG, TIFF, BMP, WEBP) in {source.name!r}. Found none. "
+            "Give the folder or archive that holds CNV/, DME/, DRUSEN/, NORMAL/."
+        )
+    return scans
+
+
 def scans_of(members: tuple[Member, ...], source: Path) -> list[Member]:
     """Keep the scans, and refuse a source without any or without usable labels.
 
@@ -82,12 +97,7 @@ def scans_of(members: tuple[Member, ...], source: Path) -> list[Member]:
     Raises:
         BadInputError: there is no scan, or a scan has no known label.
     """
-    scans = [member for member in members if is_scan(member.name)]
-    if not scans:
-        raise BadInputError(
-            f"Expected scans (PNG, JPEG, TIFF, BMP, WEBP) in {source.name!r}. Found none. "
-            "Give the folder or archive that holds CNV/, DME/, DRUSEN/, NORMAL/."
-        )
+    scans = find_scans(members, source)
     unknown = [member.name for member in scans if member.place.label is None]
     if unknown:
         raise BadInputError(

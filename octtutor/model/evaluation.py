@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.model.engine import KerasEngine
 from octtutor.model.folder import TRAINING_SCANS
 from octtutor.model.loading import Progress, ScanSet, load_scans
@@ -55,7 +55,7 @@ def _misclassified(scans: ScanSet, chances: npt.NDArray[np.float32]) -> list[dic
             "source": scans.names[index],
             "truth": str(LABELS[scans.truth[index]]),
             "label": str(LABELS[answers[index]]),
-            "probabilities": dict(zip(map(str, LABELS), chances[index].tolist(), strict=True)),
+            "probabilities": by_label(chances[index].tolist()),
         }
         for index in np.flatnonzero(answers != scans.truth)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.decode import Pixels, decode
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.errors import BadInputError, BadScanError
@@ -53,7 +53,7 @@ class ScanSet:
         return {
             "files": len(self.names),
             "patients": len(set(self.patients)),
-            "per_class": dict(zip(map(str, LABELS), counts, strict=True)),
+            "per_class": by_label(counts),
             "sha256_of_list": hashlib.sha256(listing).hexdigest(),
         }
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
 from octtutor.datasets.decode import Pixels, decode, read_scan
 from octtutor.datasets.fetch import fetch, is_url
 from octtutor.datasets.images import write_atomically
@@ -18,8 +18,6 @@ from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.engine import KerasEngine
 from octtutor.model.loading import Progress
 from octtutor.model.maps import colour, to_scan_size
-
-_BATCH = 16
 
 
 def predict_sources(
@@ -51,12 +49,10 @@ def predict_sources(
             read.append(file)
         except BadScanError as error:
             unreadable.append(str(error))
-    answers: list[dict[str, Any]] = []
-    for start in range(0, len(scans), _BATCH):
-        chances = engine.run(np.stack(scans[start : start + _BATCH])).probabilities
-        pairs = zip(read[start : start + _BATCH], chances, strict=True)
-        answers += [_to_answer(source, chance) for source, chance in pairs]
-    return answers, unreadable
+    if not scans:
+        return [], unreadable
+    chances = engine.run_many(np.stack(scans))
+    return [_to_answer(*pair) for pair in zip(read, chances, strict=True)], unreadable
 
 
 def explain_path(
@@ -140,5 +136,5 @@ def _to_answer(source: str, chances: npt.NDArray[np.float32]) -> dict[str, Any]:
     return {
         "source": source,
         "label": str(LABELS[int(chances.argmax())]),
-        "probabilities": dict(zip(map(str, LABELS), map(float, chances), strict=True)),
+        "probabilities": by_label(map(float, chances)),
     }

@@ -36,6 +36,18 @@ def weighted_error(matrix: Ints) -> float | None:
     return float((matrix * np.array(PENALTY)).sum() / n) if n else None
 
 
+def weighted_error_by_patient(truth: Ints, answer: Ints, patients: Sequence[str]) -> Figure:
+    """Return the weighted error with an interval that resamples patients.
+
+    Args:
+        truth: int (n,), index into LABELS; n at least 1.
+        answer: int (n,), index into LABELS.
+        patients: the patient of each scan.
+    """
+    costs = np.array(PENALTY)[truth, answer]
+    return by_patient(lambda index: float(costs[index].mean()), patients)
+
+
 def sensitivity_of(matrix: Ints, classes: npt.NDArray[np.bool_]) -> Figure:
     """Return how many of the scans with one of `classes` were given one of them."""
     rows = matrix[classes]
@@ -107,9 +119,8 @@ def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -
     """
     answer = probabilities.argmax(axis=1)
     matrix = confusion(truth, answer)
-    costs = np.array(PENALTY)[truth, answer]
     accuracy = share_by_patient(truth == answer, patients)
-    error = by_patient(lambda index: float(costs[index].mean()), patients)
+    error = weighted_error_by_patient(truth, answer, patients)
     urgent = sensitivity_of(matrix, _URGENT), specificity_of(matrix, _URGENT)
     return {
         "n": len(truth),

@@ -36,6 +36,14 @@ class Store(ABC):
         """Return all decks by name."""
 
     @abstractmethod
+    def find_deck(self, name: str) -> Deck | None:
+        """Return a deck."""
+
+    @abstractmethod
+    def count_cases(self, deck: str) -> int:
+        """Return how many cases a deck has; an unknown one has none."""
+
+    @abstractmethod
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """Add the cases that the deck does not hold yet (by scan hash); return how many."""
 

@@ -67,6 +67,16 @@ class MemoryStore(Store):
         return tuple(self._decks[name] for name in sorted(self._decks))
 
     @_alone
+    def find_deck(self, name: str) -> Deck | None:
+        """See `Store`."""
+        return self._decks.get(name)
+
+    @_alone
+    def count_cases(self, deck: str) -> int:
+        """See `Store`."""
+        return len(self._cases.get(deck, {}))
+
+    @_alone
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         if deck not in self._decks:

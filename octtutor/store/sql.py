@@ -107,6 +107,19 @@ class SqlStore(Store):
         return tuple(rows.to_deck(row) for row in found)
 
     @_translated
+    def find_deck(self, name: str) -> Deck | None:
+        """See `Store`."""
+        with self._read() as db:
+            row = db.execute(select(decks).where(decks.c.name == name)).mappings().first()
+        return rows.to_deck(row) if row else None
+
+    @_translated
+    def count_cases(self, deck: str) -> int:
+        """See `Store`."""
+        with self._read() as db:
+            return db.scalar(select(func.count()).where(cases.c.deck == deck)) or 0
+
+    @_translated
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         with self._write() as db:

@@ -74,7 +74,7 @@ def import_scans(
     with open_source(path) as members:
         scans = scans_of(members, path)
         extras = _Extras(members)
-        known = next((deck for deck in store.decks() if deck.name == deck_name), None)
+        known = store.find_deck(deck_name)
         deck = known or Deck(deck_name, deck_name, False, False, clock())
         run = _Run(store, images, replace(deck, title=title or deck.title), known, extras)
         for done, member in enumerate(scans, start=1):

@@ -99,7 +99,12 @@ class Practice:
 
     def decks(self) -> tuple[tuple[Deck, int], ...]:
         """Return the decks and how many cases each has."""
-        return tuple((deck, len(self._store.cases_of(deck.name))) for deck in self._store.decks())
+        return tuple((deck, self._store.count_cases(deck.name)) for deck in self._store.decks())
+
+    def is_synthetic(self, deck: str) -> bool:
+        """Whether all scans of a deck are computer-made."""
+        found = self._store.find_deck(deck)
+        return found is not None and found.synthetic
 
     def find_answered(self, trainee_id: str) -> Attempt | None:
         """Return the trainee's last quiz with at least one answer."""

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.answer import Answered, choice_word
-from octtutor.core.diagnosis import LABELS, Diagnosis, penalty
+from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.quiz import Attempt
-from octtutor.stats.figures import per_class
-from octtutor.stats.intervals import Figure, by_patient, wilson
+from octtutor.stats.figures import per_class, weighted_error_by_patient
+from octtutor.stats.intervals import Figure, wilson
 
 UNGRADABLE = len(LABELS)
 """Column of ungradable answers in the confusion matrix."""
@@ -152,9 +152,10 @@ def _mean_penalty(given: Sequence[tuple[Answered, Diagnosis | None]]) -> Figure:
     graded = [(item.answer, choice) for item, choice in given if choice is not None]
     if not graded:
         return Figure(None, None, None, 0, "no gradable answer")
-    costs = np.array([penalty(answer.truth, choice) for answer, choice in graded])
+    truth = np.array([LABELS.index(answer.truth) for answer, _ in graded], np.int64)
+    choices = np.array([LABELS.index(choice) for _, choice in graded], np.int64)
     scans = [answer.sha256 for answer, _ in graded]
-    figure = by_patient(lambda index: float(costs[index].mean()), scans)
+    figure = weighted_error_by_patient(truth, choices, scans)
     return replace(figure, method=figure.method.replace("patients", "scans"))
 
 

@@ -49,8 +49,7 @@ class PractiseHandlers:
 
     def restore(self, browser: Browser) -> Screen:
         """Return what a reloaded page shows: the running quiz at its case, or the start."""
-        trainee_id = _trainee_id(browser)
-        latest = self._practice.find_latest(trainee_id) if trainee_id else None
+        latest = self._of_trainee(browser, self._practice.find_latest)
         if latest is None or latest.ended_at is not None:
             return Screen(IDLE)
         return Screen(self._current(latest))
@@ -87,8 +86,7 @@ class PractiseHandlers:
 
     def catch_up(self, browser: Browser) -> Screen:
         """Return where the trainee is, after another tab went on or ended the quiz."""
-        trainee_id = _trainee_id(browser)
-        latest = self._practice.find_latest(trainee_id) if trainee_id else None
+        latest = self._of_trainee(browser, self._practice.find_latest)
         if latest is not None and latest.ended_at is not None:
             return self._results(latest.trainee_id, latest.id)
         return self.restore(browser)
@@ -113,13 +111,11 @@ class PractiseHandlers:
 
     def has_results(self, browser: Browser) -> bool:
         """Whether there is a quiz whose results can be shown again."""
-        trainee_id = _trainee_id(browser)
-        return trainee_id is not None and self._practice.find_answered(trainee_id) is not None
+        return self._of_trainee(browser, self._practice.find_answered) is not None
 
     def last_results(self, browser: Browser) -> Screen:
         """Show the results of the trainee's last quiz again."""
-        trainee_id = _trainee_id(browser)
-        latest = self._practice.find_answered(trainee_id) if trainee_id else None
+        latest = self._of_trainee(browser, self._practice.find_answered)
         if latest is None:
             raise BadInputError(START["no_results"])
         return self._results(latest.trainee_id, latest.id)
@@ -162,9 +158,14 @@ class PractiseHandlers:
             return Screen(IDLE)
         trainee = self._practice.find_trainee(trainee_id)
         csv = to_csv(attempt, answers, trainee.nickname if trainee else "")
-        decks = {deck.name: deck for deck, _ in self._practice.decks()}
-        card = results_card(results(attempt, answers), csv, decks[attempt.deck].synthetic)
-        return Screen(IDLE, card)
+        synthetic = self._practice.is_synthetic(attempt.deck)
+        return Screen(IDLE, results_card(results(attempt, answers), csv, synthetic))
+
+    @staticmethod
+    def _of_trainee(browser: Browser, find: Callable[[str], Attempt | None]) -> Attempt | None:
+        """Find an attempt of the browser's trainee; nobody has none."""
+        trainee_id = _trainee_id(browser)
+        return find(trainee_id) if trainee_id else None
 
 
 class _Events:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from octtutor.core.answer import choice_word
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import by_label
 from octtutor.model.maps import COLOURS
 from octtutor.tutor.practice import Question, Reveal
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
@@ -61,14 +61,11 @@ def reveal_view(reveal: Reveal, with_scan: bool) -> View:
         view["model"] = {
             "name": prediction.model,
             "label": str(prediction.label),
-            "chances": dict(zip(map(str, LABELS), prediction.probabilities, strict=True)),
+            "chances": by_label(prediction.probabilities),
         }
     if reveal.maps is not None:
         view["maps"] = {
-            colours: {
-                str(label): map_uri(raw, colours, width / height)
-                for label, raw in zip(LABELS, reveal.maps, strict=True)
-            }
+            colours: by_label(map_uri(raw, colours, width / height) for raw in reveal.maps)
             for colours in COLOURS
         }
     return view | ({"scan": scan_uri(reveal.scan)} if with_scan else {})

@@ -63,6 +63,9 @@ def test_decks_and_cases_come_back_as_they_went_in(store: Store):
     assert store.cases_of("deck") == CASES
     assert store.get_case("deck", CASES[2].sha256) == CASES[2]
     assert store.cases_of("other") == ()
+    assert store.find_deck("deck") == store.decks()[0]
+    assert store.find_deck("other") is None
+    assert (store.count_cases("deck"), store.count_cases("other")) == (len(CASES), 0)
 
 
 def test_a_case_is_added_once_and_its_first_label_stays(store: Store):

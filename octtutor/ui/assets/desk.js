@@ -29,7 +29,7 @@ const make = (tag, className, text) => {
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const phase = () => desk.dataset.phase;
 // one column: the same condition as in page.css
-const isNarrow = () => window.matchMedia("(max-width: 800px) and (orientation: portrait), (max-width: 1000px) and (orientation: portrait)").matches;
+const isNarrow = () => window.matchMedia("(max-width: 1000px) and (orientation: portrait)").matches;
 const isVisible = () => desk.offsetParent !== null;
 const remember = (key, value) => { try { localStorage.setItem(key, value); } catch (e) { /* private mode */ } };
 const recall = (key) => { try { return localStorage.getItem(key); } catch (e) { return null; } };
@@ -74,7 +74,7 @@ function build() {
   for (const label of LABELS) {
     const button = make("button", `map-class ${label.toLowerCase()}`, label);
     button.type = "button";
-    button.dataset.label_ = label;
+    button.dataset.mapClass = label;
     button.addEventListener("click", () => { shownClass = label; drawMap(); });
     find(".map-classes").append(button);
   }
@@ -168,7 +168,6 @@ function drawTold(withScan) {
   drawVerdict();
   drawChances();
   drawAdvice();
-  find(".map-note").textContent = "";
   desk.classList.toggle("has-outline", Boolean(view.outline));
   const outline = find(".outline");
   outline.setAttribute("viewBox", `0 0 ${view.width} ${view.height}`);
@@ -230,7 +229,7 @@ function drawMap() {
   find(".outline").toggleAttribute("hidden", !(find(".show-outline").checked && view.outline));
   find(".map-note").textContent = !maps ? T.no_model : source ? T.map_hint : fill(T.no_evidence, { label: shownClass });
   element.querySelectorAll(".map-class").forEach((button) => {
-    button.setAttribute("aria-pressed", String(button.dataset.label_ === shownClass));
+    button.setAttribute("aria-pressed", String(button.dataset.mapClass === shownClass));
     button.disabled = !maps;
   });
   place();
