@@ -34,5 +34,13 @@ class StaleError(StoreError):
     """The record changed meanwhile: this case was already answered, in another tab perhaps."""
 
 
+class NotAllowedError(OctTutorError):
+    """This needs an educator, and whoever asks is none (any more)."""
+
+
+class TooManyGuessesError(NotAllowedError):
+    """There were too many wrong passwords; waiting helps."""
+
+
 class SettingsError(OctTutorError):
     """The surroundings do not allow the program to run (port, folder, variable)."""

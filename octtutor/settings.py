@@ -9,6 +9,8 @@ from octtutor.errors import SettingsError
 
 DEFAULT = "default"
 """The name of the model in use."""
+MAX_UPLOAD = 4_000_000_000
+"""Bytes that an educator may upload at once, unless OCTTUTOR_MAX_UPLOAD says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,27 @@ class Settings:
     model: str
     shipped: Path
     """The folder that holds the shipped `models/` and `quizzes/`."""
+    features_bytes: int = 20 * 10**9
+    """Size cap of the feature cache, bytes."""
+    max_upload: int = MAX_UPLOAD
+    """Bytes that an educator may upload at once."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
-        """Read OCTTUTOR_HOME, OCTTUTOR_DATABASE_URL and OCTTUTOR_MODEL; nothing is written."""
+        """Read the variables OCTTUTOR_…; nothing is written.
+
+        Raises:
+            SettingsError: a value cannot be what it stands for.
+        """
         home = Path(env.get("OCTTUTOR_HOME") or _default_home()).expanduser().absolute()
-        url = env.get("OCTTUTOR_DATABASE_URL") or f"sqlite:///{home / 'octtutor.db'}"
-        return cls(home, url, env.get("OCTTUTOR_MODEL") or DEFAULT, _shipped())
+        return cls(
+            home,
+            env.get("OCTTUTOR_DATABASE_URL") or f"sqlite:///{home / 'octtutor.db'}",
+            env.get("OCTTUTOR_MODEL") or DEFAULT,
+            _shipped(),
+            _read_cap(env.get("OCTTUTOR_FEATURES_GB") or "20"),
+            _bytes(env.get("OCTTUTOR_MAX_UPLOAD")),
+        )
 
     @property
     def images(self) -> Path:
@@ -34,9 +50,24 @@ class Settings:
         return self.home / "images"
 
     @property
+    def features(self) -> Path:
+        """What frozen backbones made of scans, by backbone."""
+        return self.home / "features"
+
+    @property
     def predictions(self) -> Path:
         """What models answered, by model and scan."""
         return self.home / "predictions"
+
+    @property
+    def jobs(self) -> Path:
+        """Training runs, a folder each."""
+        return self.home / "jobs"
+
+    @property
+    def listings(self) -> Path:
+        """What training runs were given to train and to measure on."""
+        return self.home / "listings"
 
     @property
     def model_folders(self) -> tuple[Path, ...]:
@@ -60,6 +91,18 @@ class Settings:
             ) from error
 
 
+def _read_cap(text: str) -> int:
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < 1e6:
+        raise SettingsError(
+            f"Expected gigabytes in OCTTUTOR_FEATURES_GB, above 0. Received {text[:40]!r}."
+        )
+    return int(size * 1e9)
+
+
 def _default_home() -> str:
     import platformdirs
 
@@ -70,3 +113,14 @@ def _shipped() -> Path:
     package = Path(__file__).parent
     inside = package / "_shipped"
     return inside if inside.is_dir() else package.parent
+
+
+def _bytes(text: str | None) -> int:
+    if not text:
+        return MAX_UPLOAD
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise SettingsError(
+            f"Expected a number of bytes in OCTTUTOR_MAX_UPLOAD. Received {text[:40]!r}. Write "
+            f"for example {MAX_UPLOAD}."
+        )
+    return int(text)

@@ -31,3 +31,13 @@ class Deck:
     synthetic: bool
     complete: bool
     imported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeckSummary:
+    """A deck with what it holds."""
+
+    deck: Deck
+    per_class: dict[Diagnosis, int]
+    """Scans of each class, those without any too."""
+    patients: int

@@ -23,6 +23,11 @@ class Attempt:
     """SHA-256 of each scan, in the order they are shown."""
     started_at: datetime
     ended_at: datetime | None = None
+    model: str | None = None
+    """The model that answers beside the trainee, to the end of the quiz; None where it is not
+    known (records of the first version, or no model could be read)."""
+    model_sha256: str | None = None
+    """SHA-256 of its weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
 from octtutor.core.answer import Answer, Answered
-from octtutor.core.case import Case, Deck
+from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.errors import StoreError
 from octtutor.store.contract import Store
-from octtutor.store.rules import check_answer, missing, require_aware
+from octtutor.store.rules import check_answer, missing, no_educator, require_aware, taken_name
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +39,9 @@ class MemoryStore(Store):
         """Start empty."""
         self._lock = threading.RLock()
         self._trainees: dict[str, Trainee] = {}
+        self._educators: dict[str, tuple[Educator, str]] = {}
+        self._sign_ins: dict[str, SignIn] = {}
+        self._guesses: list[Guess] = []
         self._decks: dict[str, Deck] = {}
         self._cases: dict[str, dict[str, Case]] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -54,6 +59,83 @@ class MemoryStore(Store):
     def find_trainee(self, trainee_id: str) -> Trainee | None:
         """See `Store`."""
         return self._trainees.get(trainee_id)
+
+    @_alone
+    def add_educator(self, educator: Educator, password_hash: str) -> None:
+        """See `Store`."""
+        require_aware(educator.created_at)
+        if educator.name in self._educators:
+            raise taken_name(educator.name)
+        self._educators[educator.name] = (educator, password_hash)
+
+    @_alone
+    def educators(self) -> tuple[Educator, ...]:
+        """See `Store`."""
+        return tuple(self._educators[name][0] for name in sorted(self._educators))
+
+    @_alone
+    def has_educators(self) -> bool:
+        """See `Store`."""
+        return bool(self._educators)
+
+    @_alone
+    def find_password_hash(self, name: str) -> str | None:
+        """See `Store`."""
+        return self._educators[name][1] if name in self._educators else None
+
+    @_alone
+    def remove_educator(self, name: str) -> None:
+        """See `Store`."""
+        if self._educators.pop(name, None) is None:
+            raise no_educator(name)
+        self._sign_ins = {k: s for k, s in self._sign_ins.items() if s.educator != name}
+
+    @_alone
+    def add_sign_in(self, sign_in: SignIn) -> None:
+        """See `Store`."""
+        require_aware(sign_in.created_at)
+        if sign_in.educator not in self._educators:
+            raise no_educator(sign_in.educator)
+        kept = (s for s in self._sign_ins.values() if s.expires_at > sign_in.created_at)
+        self._sign_ins = {s.token_sha256: s for s in (*kept, sign_in)}
+
+    @_alone
+    def find_sign_in(self, token_sha256: str) -> tuple[SignIn, Educator] | None:
+        """See `Store`."""
+        found = self._sign_ins.get(token_sha256)
+        return (found, self._educators[found.educator][0]) if found else None
+
+    @_alone
+    def end_sign_in(self, token_sha256: str) -> None:
+        """See `Store`."""
+        self._sign_ins.pop(token_sha256, None)
+
+    @_alone
+    def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
+        """See `Store`."""
+        require_aware(guess.at)
+        self._guesses = [known for known in self._guesses if known.at >= since]
+        by_name = sum(known.who == guess.who for known in self._guesses)
+        by_address = sum(known.address == guess.address for known in self._guesses)
+        if max(by_name, by_address) >= most:
+            return False
+        self._guesses.append(guess)
+        return True
+
+    @_alone
+    def forget_guesses(self, who: str, address: str) -> None:
+        """See `Store`."""
+        self._guesses = [g for g in self._guesses if (g.who, g.address) != (who, address)]
+
+    @_alone
+    def summarise_decks(self) -> tuple[DeckSummary, ...]:
+        """See `Store`."""
+        return tuple(self._summary(self._decks[name]) for name in sorted(self._decks))
+
+    def _summary(self, deck: Deck) -> DeckSummary:
+        held = self._cases.get(deck.name, {}).values()
+        per_class = {label: sum(case.label is label for case in held) for label in LABELS}
+        return DeckSummary(deck, per_class, len({case.patient for case in held}))
 
     @_alone
     def put_deck(self, deck: Deck) -> None:

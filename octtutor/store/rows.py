@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from octtutor.core.answer import Answer, Answered, choice_word, parse_choice
-from octtutor.core.case import Case, Deck
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
 
@@ -17,6 +18,37 @@ _CHANCES = ("cnv", "dme", "drusen", "normal")
 def to_trainee(row: RowMapping) -> Trainee:
     """Build a trainee of a row."""
     return Trainee(row["id"], row["nickname"], row["created_at"])
+
+
+def to_educator(row: RowMapping) -> Educator:
+    """Build an educator of a row."""
+    return Educator(row["name"], row["created_at"])
+
+
+def from_sign_in(sign_in: SignIn) -> dict[str, Any]:
+    """Return a sign-in's row."""
+    return {
+        "token_sha256": sign_in.token_sha256,
+        "educator": sign_in.educator,
+        "created_at": sign_in.created_at,
+        "expires_at": sign_in.expires_at,
+    }
+
+
+def to_sign_in(row: RowMapping) -> SignIn:
+    """Build a sign-in of a row."""
+    return SignIn(row["token_sha256"], row["educator"], row["created_at"], row["expires_at"])
+
+
+def from_guess(guess: Guess) -> dict[str, Any]:
+    """Return a guess's row."""
+    return {"who": guess.who, "address": guess.address, "at": guess.at}
+
+
+def to_summary(deck: Deck, counts: dict[str, int], patients: int) -> DeckSummary:
+    """Build a deck's summary; `counts` has the scans by label, where there are any."""
+    per_class = {label: counts.get(str(label), 0) for label in LABELS}
+    return DeckSummary(deck, per_class, patients)
 
 
 def to_deck(row: RowMapping) -> Deck:
@@ -64,6 +96,8 @@ def from_attempt(attempt: Attempt) -> dict[str, Any]:
         "cases": json.dumps(attempt.cases),
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
+        "model": attempt.model,
+        "model_sha256": attempt.model_sha256,
     }
 
 
@@ -80,6 +114,8 @@ def to_attempt(row: RowMapping) -> Attempt:
         cases=tuple(json.loads(row["cases"])),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        model=row["model"],
+        model_sha256=row["model_sha256"],
     )
 
 

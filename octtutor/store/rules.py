@@ -40,3 +40,18 @@ def check_answer(answer: Answer, attempt: Attempt, answered: int) -> None:
 def missing(kind: str, key: str) -> StoreError:
     """Return the error of a record that is not there."""
     return StoreError(f"There is no {kind} {key[:64]!r} in the records. Reload the page.")
+
+
+def taken_name(name: str) -> StaleError:
+    """Return the error of an educator's name that is taken."""
+    return StaleError(
+        f"There is an educator {name[:64]!r} already. Take another name, or remove that account "
+        f"first: octtutor educator remove {name[:64]}"
+    )
+
+
+def no_educator(name: str) -> StoreError:
+    """Return the error of an educator who is not there."""
+    return StoreError(
+        f"There is no educator {name[:64]!r} in the records. List them: octtutor educator list"
+    )

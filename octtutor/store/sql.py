@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
+    delete,
     exists,
     func,
     insert,
@@ -21,21 +22,25 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from octtutor.core.answer import Answer, Answered
-from octtutor.core.case import Case, Deck
+from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.errors import StaleError, StoreError
 from octtutor.store import rows
 from octtutor.store.contract import Store
 from octtutor.store.engines import WRITE
-from octtutor.store.rules import check_answer, missing
+from octtutor.store.rules import check_answer, missing, no_educator, taken_name
 from octtutor.store.tables import (
     answers,
     attempts,
     cases,
     decks,
+    educators,
+    guesses,
     predictions,
     showings,
+    sign_ins,
     trainees,
 )
 
@@ -85,6 +90,104 @@ class SqlStore(Store):
         return rows.to_trainee(row) if row else None
 
     @_translated
+    def add_educator(self, educator: Educator, password_hash: str) -> None:
+        """See `Store`."""
+        values = {"name": educator.name, "created_at": educator.created_at}
+        try:
+            with self._write() as db:
+                db.execute(insert(educators).values(password_hash=password_hash, **values))
+        except IntegrityError as error:
+            raise taken_name(educator.name) from error
+
+    @_translated
+    def educators(self) -> tuple[Educator, ...]:
+        """See `Store`."""
+        with self._read() as db:
+            found = db.execute(select(educators).order_by(educators.c.name)).mappings().all()
+        return tuple(rows.to_educator(row) for row in found)
+
+    @_translated
+    def has_educators(self) -> bool:
+        """See `Store`."""
+        with self._read() as db:
+            return db.scalar(select(educators.c.name).limit(1)) is not None
+
+    @_translated
+    def find_password_hash(self, name: str) -> str | None:
+        """See `Store`."""
+        query = select(educators.c.password_hash).where(educators.c.name == name)
+        with self._read() as db:
+            found: str | None = db.scalar(query)
+        return found
+
+    @_translated
+    def remove_educator(self, name: str) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            _need_educator(db, name)
+            db.execute(delete(sign_ins).where(sign_ins.c.educator == name))
+            db.execute(delete(educators).where(educators.c.name == name))
+
+    @_translated
+    def add_sign_in(self, sign_in: SignIn) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            _need_educator(db, sign_in.educator)
+            db.execute(delete(sign_ins).where(sign_ins.c.expires_at <= sign_in.created_at))
+            db.execute(insert(sign_ins).values(**rows.from_sign_in(sign_in)))
+
+    @_translated
+    def find_sign_in(self, token_sha256: str) -> tuple[SignIn, Educator] | None:
+        """See `Store`."""
+        with self._read() as db:
+            found = select(sign_ins).where(sign_ins.c.token_sha256 == token_sha256)
+            row = db.execute(found).mappings().first()
+            who = select(educators).where(educators.c.name == (row["educator"] if row else ""))
+            owner = db.execute(who).mappings().first()
+        return (rows.to_sign_in(row), rows.to_educator(owner)) if row and owner else None
+
+    @_translated
+    def end_sign_in(self, token_sha256: str) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            db.execute(delete(sign_ins).where(sign_ins.c.token_sha256 == token_sha256))
+
+    @_translated
+    def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
+        """See `Store`."""
+        with self._write() as db:
+            _lock(db, "guesses")
+            db.execute(delete(guesses).where(guesses.c.at < since))
+            for same in (guesses.c.who == guess.who, guesses.c.address == guess.address):
+                if (db.scalar(select(func.count()).where(same)) or 0) >= most:
+                    return False
+            db.execute(insert(guesses).values(**rows.from_guess(guess)))
+        return True
+
+    @_translated
+    def forget_guesses(self, who: str, address: str) -> None:
+        """See `Store`."""
+        same = and_(guesses.c.who == who, guesses.c.address == address)
+        with self._write() as db:
+            db.execute(delete(guesses).where(same))
+
+    @_translated
+    def summarise_decks(self) -> tuple[DeckSummary, ...]:
+        """See `Store`."""
+        by_label = select(cases.c.deck, cases.c.label, func.count().label("scans"))
+        patients = select(cases.c.deck, func.count(cases.c.patient.distinct()))
+        counts: dict[str, dict[str, int]] = {}
+        with self._read() as db:
+            found = db.execute(select(decks).order_by(decks.c.name)).mappings().all()
+            for deck, label, scans in db.execute(by_label.group_by(cases.c.deck, cases.c.label)):
+                counts.setdefault(deck, {})[label] = scans
+            people = {deck: n for deck, n in db.execute(patients.group_by(cases.c.deck))}
+        known = map(rows.to_deck, found)
+        return tuple(
+            rows.to_summary(d, counts.get(d.name, {}), people.get(d.name, 0)) for d in known
+        )
+
+    @_translated
     def put_deck(self, deck: Deck) -> None:
         """See `Store`."""
         facts = {
@@ -94,7 +197,7 @@ class SqlStore(Store):
             "imported_at": deck.imported_at,
         }
         with self._write() as db:
-            _lock_decks(db)
+            _lock(db, "decks")
             known = update(decks).where(decks.c.name == deck.name).values(**facts)
             if db.execute(known).rowcount == 0:
                 db.execute(insert(decks).values(name=deck.name, **facts))
@@ -123,7 +226,7 @@ class SqlStore(Store):
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         with self._write() as db:
-            _lock_decks(db)
+            _lock(db, "decks")
             if db.scalar(select(decks.c.name).where(decks.c.name == deck)) is None:
                 raise missing("deck", deck)
             held = set(db.scalars(select(cases.c.sha256).where(cases.c.deck == deck)))
@@ -280,7 +383,16 @@ class SqlStore(Store):
         return rows.to_attempt(row)
 
 
-def _lock_decks(db: Connection) -> None:
-    """Let one importer at a time write; SQLite's immediate transaction does so already."""
+def _lock(db: Connection, table: str) -> None:
+    """Let one at a time write a table; SQLite's immediate transaction does so already."""
     if db.dialect.name == "postgresql":
-        db.execute(text("LOCK TABLE decks IN SHARE ROW EXCLUSIVE MODE"))
+        db.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _need_educator(db: Connection, name: str) -> None:
+    """Refuse a name that is not there, and hold on to one that is until the end."""
+    if (
+        db.scalar(select(educators.c.name).where(educators.c.name == name).with_for_update())
+        is None
+    ):
+        raise no_educator(name)

@@ -57,6 +57,34 @@ trainees = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
+educators = Table(
+    "educators",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("educator", String(64), ForeignKey("educators.name"), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index("ix_sign_ins_educator", "educator"),
+)
+
+guesses = Table(
+    "guesses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("who", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_guesses_at", "at"),
+)
+
 decks = Table(
     "decks",
     metadata,
@@ -93,6 +121,8 @@ attempts = Table(
     Column("cases", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
+    Column("model", Text),
+    Column("model_sha256", String(64)),
     Index("ix_attempts_trainee_id", "trainee_id"),
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,10 @@ class Predictor(Protocol):
     @property
     def name(self) -> str:
         """The model's name."""
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the model's weights, None where its folder cannot be read."""
 
     @property
     def is_ready(self) -> bool:
@@ -44,6 +49,27 @@ class Predictor(Protocol):
         """
 
 
+class Shelf(Protocol):
+    """The models at hand."""
+
+    def current(self) -> Predictor:
+        """Return the model that new quizzes get; it loads beside the page.
+
+        Another process may change which one it is at any time.
+        """
+
+    def recorded(self, name: str | None, sha256: str | None) -> Predictor:
+        """Return the model that a quiz began with.
+
+        Args:
+            name: the model's; None for quizzes that recorded none: the shipped model.
+            sha256: of its weights.
+
+        Raises:
+            ModelError: it is not there any more.
+        """
+
+
 class Images(Protocol):
     """The scans on disk."""
 
@@ -55,3 +81,6 @@ class Images(Protocol):
 
     def read(self, digest: str) -> Pixels:
         """Decode a stored scan or mask, uint8 (height, width)."""
+
+    def place(self, digest: str) -> Path:
+        """Return where a file is on disk."""

@@ -19,7 +19,7 @@ from octtutor.core.schedule import BALANCED, draw_balanced
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError, BadScanError, ModelError, StaleError, StoreError
 from octtutor.store.contract import Store
-from octtutor.tutor.ports import Clock, Images, Maps, Predictor
+from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
 
 MAX_NICKNAME = 40
 MAX_RESPONSE_MS = 24 * 3600 * 1000
@@ -66,12 +66,12 @@ class Practice:
         self,
         store: Store,
         images: Images,
-        predictor: Predictor,
+        shelf: Shelf,
         clock: Clock,
         draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
     ) -> None:
         """Take the parts; `draw_seed` gives the seed of a quiz whose trainee names none."""
-        self._store, self._images, self._predictor = store, images, predictor
+        self._store, self._images, self._shelf = store, images, shelf
         self._clock, self._draw_seed = clock, draw_seed
 
     def enrol(self, trainee_id: str | None, nickname: str) -> Trainee:
@@ -111,7 +111,7 @@ class Practice:
         return self._store.find_answered_attempt(trainee_id)
 
     def start(self, trainee_id: str, deck: str, size: int, seed: int | None = None) -> Attempt:
-        """Draw a quiz and begin it; the trainee's running one ends.
+        """Draw a quiz and begin it with the model in use; the trainee's running one ends.
 
         Args:
             trainee_id: who.
@@ -132,6 +132,7 @@ class Practice:
             raise BadInputError(f"Expected at least 1 case. Received {size}. Choose more.")
         seed = self._draw_seed() if seed is None else seed
         drawn = draw_balanced(cases, size, random.Random(seed))
+        model = self._shelf.current()
         attempt = Attempt(
             id=str(uuid.uuid4()),
             trainee_id=trainee_id,
@@ -142,6 +143,8 @@ class Practice:
             seed=seed,
             cases=tuple(case.sha256 for case in drawn),
             started_at=self._clock(),
+            model=model.name if model.sha256 else None,
+            model_sha256=model.sha256,
         )
         self._store.start_attempt(attempt)
         return attempt
@@ -227,8 +230,11 @@ class Practice:
     def must_wait(self, trainee_id: str, attempt_id: str, position: int) -> bool:
         """Whether the reveal at `position` has to wait for the model to load."""
         attempt = self._own(trainee_id, attempt_id)
-        sha256 = attempt.cases[position]
-        return not self._predictor.is_ready and not self._predictor.knows(sha256)
+        try:
+            model = self._model_of(attempt)
+        except ModelError:
+            return False
+        return not model.is_ready and not model.knows(attempt.cases[position])
 
     def reveal(self, trainee_id: str, attempt_id: str, position: int) -> Reveal:
         """Return truth, model's answer and maps of an answered case, waiting for the model.
@@ -242,7 +248,7 @@ class Practice:
         answered = self._answered(attempt_id, position)
         case = self._store.get_case(attempt.deck, answered.answer.sha256)
         scan = self._images.read(case.sha256)
-        prediction, maps, fault = self._ask_model(case, scan, answered)
+        prediction, maps, fault = self._ask_model(attempt, scan, answered)
         if prediction is not None:
             prediction = self._store.record_prediction(attempt_id, position, prediction)
         return Reveal(
@@ -274,16 +280,19 @@ class Practice:
             return None  # the reveal goes on without an outline
 
     def _ask_model(
-        self, case: Case, scan: Pixels, answered: Answered
+        self, attempt: Attempt, scan: Pixels, answered: Answered
     ) -> tuple[Prediction | None, Maps | None, str | None]:
         try:
-            prediction, maps = self._predictor.read(case.sha256, scan)
+            prediction, maps = self._model_of(attempt).read(answered.answer.sha256, scan)
         except ModelError as error:
             return answered.prediction, None, str(error)
         earlier = answered.prediction
         if earlier is not None and earlier.model_sha256 != prediction.model_sha256:
             return earlier, None, "The model has changed since; its map is not shown."
         return prediction, maps, None
+
+    def _model_of(self, attempt: Attempt) -> Predictor:
+        return self._shelf.recorded(attempt.model, attempt.model_sha256)
 
     def _answered(self, attempt_id: str, position: int) -> Answered:
         given = self._store.answers_of(attempt_id)

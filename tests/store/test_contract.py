@@ -80,6 +80,18 @@ def test_cases_need_a_deck(store: Store):
         store.add_cases("nowhere", CASES)
 
 
+def test_an_attempt_keeps_the_model_it_began_with(store: Store):
+    plain = begin(store)
+    assert (store.get_attempt(plain.id).model, store.get_attempt(plain.id).model_sha256) == (
+        None,
+        None,
+    )
+    named = replace(plain, id="a2", model="lite0", model_sha256="f" * 64)
+    store.start_attempt(named)
+    assert store.get_attempt("a2") == named
+    assert store.find_latest_attempt(named.trainee_id) == named
+
+
 def test_a_miss_raises(store: Store):
     with pytest.raises(StoreError, match="no attempt"):
         store.get_attempt("nothing")

@@ -20,11 +20,11 @@ from tests.conftest import Clock
 class ToldPredictor:
     """Always answers CNV with 0.7; can be asleep or broken."""
 
-    def __init__(self) -> None:
-        self.name = "told"
+    def __init__(self, name: str = "told", digit: str = "0") -> None:
+        self.name = name
         self.is_ready = True
         self.fault: str | None = None
-        self.sha256 = "0" * 64
+        self.sha256: str | None = digit * 64
         self.asked: list[str] = []
 
     def knows(self, sha256: str) -> bool:
@@ -35,12 +35,35 @@ class ToldPredictor:
         if self.fault:
             raise ModelError(self.fault)
         maps = np.stack([np.eye(7, dtype=np.float32) * (label != "DME") for label in LABELS])
-        return Prediction("told", self.sha256, (0.7, 0.1, 0.1, 0.1)), maps
+        return Prediction(self.name, str(self.sha256), (0.7, 0.1, 0.1, 0.1)), maps
+
+
+class ToldShelf:
+    """The first model is the shipped one, the last is in use; models can be taken away."""
+
+    def __init__(self, *models: ToldPredictor) -> None:
+        self.models = list(models)
+
+    def current(self) -> ToldPredictor:
+        return self.models[-1]
+
+    def recorded(self, name: str | None, sha256: str | None) -> ToldPredictor:
+        if name is None:
+            return self.models[0]
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise ModelError(f"{name} is not among the models any more")
 
 
 @pytest.fixture
 def predictor() -> ToldPredictor:
     return ToldPredictor()
+
+
+@pytest.fixture
+def shelf(predictor: ToldPredictor) -> ToldShelf:
+    return ToldShelf(predictor)
 
 
 @pytest.fixture
@@ -58,6 +81,6 @@ def images(tmp_path: Path) -> ImageFolder:
 
 
 @pytest.fixture
-def practice(store, images, predictor, clock: Clock, scans: Path) -> Practice:
+def practice(store, images, shelf, clock: Clock, scans: Path) -> Practice:
     import_scans(store, images, scans, clock, "real")
-    return Practice(store, images, predictor, clock)
+    return Practice(store, images, shelf, clock)

@@ -1,6 +1,7 @@
 """Committing comes before knowing, and nothing that was committed is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,9 @@ from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError, StaleError, StoreError
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.practice import Practice
+from octtutor.tutor.results import to_csv
 from tests.conftest import DECK, Clock
+from tests.tutor.conftest import ToldPredictor
 
 CNV = Diagnosis.CNV
 
@@ -92,6 +95,56 @@ def test_a_new_model_does_not_rewrite_an_old_reveal(practice: Practice, predicto
     assert again.prediction == first.prediction
     assert again.maps is None
     assert again.model_fault is not None
+
+
+def test_a_quiz_finishes_on_its_model_and_new_ones_get_the_new(practice: Practice, shelf, quiz):
+    old = shelf.models[0]
+    practice.commit(*quiz, 0, CNV, 4)
+    assert practice.reveal(*quiz, 0).prediction.model == "told"
+    practice.next_question(*quiz, 0)
+    shelf.models.append(ToldPredictor("newer", "1"))
+    practice.commit(*quiz, 1, CNV, 4)
+    told = practice.reveal(*quiz, 1)
+    assert (told.prediction.model, told.prediction.model_sha256) == ("told", old.sha256)
+    assert practice.reveal(*quiz, 0).maps is not None
+    second = practice.start(quiz[0], "real", 2)
+    assert (second.model, second.model_sha256) == ("newer", "1" * 64)
+    practice.commit(quiz[0], second.id, 0, CNV, 4)
+    assert practice.reveal(quiz[0], second.id, 0).prediction.model == "newer"
+    assert "newer" in to_csv(*practice.answers(quiz[0], second.id), "Ada")
+    assert "newer" not in to_csv(*practice.answers(*quiz), "Ada")
+
+
+def test_a_quiz_goes_on_in_words_when_its_model_is_gone(practice: Practice, shelf, quiz):
+    practice.commit(*quiz, 0, CNV, 4)
+    first = practice.reveal(*quiz, 0)
+    practice.next_question(*quiz, 0)
+    shelf.models = [ToldPredictor("newer", "1")]
+    practice.commit(*quiz, 1, CNV, 4)
+    assert not practice.must_wait(*quiz, 1)
+    told = practice.reveal(*quiz, 1)
+    assert told.prediction is None
+    assert told.model_fault == "told is not among the models any more"
+    assert practice.reveal(*quiz, 0).prediction == first.prediction
+    assert practice.next_question(*quiz, 1) is not None
+
+
+def test_a_quiz_without_a_recorded_model_has_the_shipped_one(
+    practice: Practice, shelf, store, quiz
+):
+    shelf.models.append(ToldPredictor("newer", "1"))
+    attempt, _ = practice.answers(*quiz)
+    old = replace(attempt, id="old", model=None, model_sha256=None)
+    store.start_attempt(old)
+    practice.commit(quiz[0], "old", 0, CNV, 4)
+    assert practice.reveal(quiz[0], "old", 0).prediction.model == "told"
+
+
+def test_a_quiz_starts_without_a_model_that_can_be_read(practice: Practice, predictor):
+    predictor.sha256 = None
+    trainee = practice.enrol(None, "")
+    attempt = practice.start(trainee.id, "real", 2)
+    assert (attempt.model, attempt.model_sha256) == (None, None)
 
 
 def test_a_reload_comes_back_to_the_same_case(practice: Practice, clock: Clock, quiz):
