@@ -7,23 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS
-from octtutor.datasets.decode import Pixels, decode
+from octtutor.datasets.decode import decode
 from octtutor.datasets.fill import without_fill
+from octtutor.datasets.groups import group_near, near_pairs, thumbnail
 from octtutor.datasets.layout import Place
 from octtutor.datasets.sources import Member, find_scans, open_source
 from octtutor.errors import BadScanError
 
 Progress = Callable[[int, int], None]
-
-NEAR = 0.99
-"""Least correlation of two thumbnails that counts as the same picture, saved anew. On 700 scans
-of OCT2017 the closest two different ones reach 0.981, recompressed and shrunk copies 0.994."""
-_SIDE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +84,7 @@ def _look_at(member: Member) -> Looked:
     scan = decode(data, member.name)
     height, width = scan.shape
     digest = hashlib.sha256(data).hexdigest()
-    return Looked(member.name, member.place, digest, (height, width), _thumbnail(scan))
-
-
-def _thumbnail(scan: Pixels) -> npt.NDArray[np.float32]:
-    small = cv2.resize(without_fill(scan), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    values = small.astype(np.float32).ravel()
-    values -= values.mean()
-    return values / max(float(np.linalg.norm(values)), 1e-6)
+    return Looked(member.name, member.place, digest, (height, width), thumbnail(without_fill(scan)))
 
 
 def _count(scans: list[Looked]) -> dict[str, Any]:
@@ -181,27 +169,21 @@ def _shared(scans: list[Looked], others: list[Looked]) -> dict[str, Any]:
 
 
 def _near_groups(scans: list[Looked]) -> list[list[str]]:
-    pairs = [(a, b) for a, b in _near_pairs(scans, scans) if a.sha256 != b.sha256]
-    group = {scan.name: {scan.name} for pair in pairs for scan in pair}
-    for one, other in pairs:
-        if group[one.name] is not group[other.name]:
-            group[one.name] |= group[other.name]
-            for name in group[other.name]:
-                group[name] = group[one.name]
-    return [list(names) for names in sorted({tuple(sorted(names)) for names in group.values()})]
+    if not scans:
+        return []
+    groups: dict[int, list[Looked]] = defaultdict(list)
+    for group, scan in zip(group_near(_thumbnails(scans)), scans, strict=True):
+        groups[group].append(scan)
+    several = [part for part in groups.values() if len({scan.sha256 for scan in part}) > 1]
+    return sorted(sorted(scan.name for scan in part) for part in several)
 
 
-def _near_pairs(
-    scans: list[Looked], others: list[Looked], block: int = 2048
-) -> list[tuple[Looked, Looked]]:
-    """Pair scans whose thumbnails correlate above `NEAR` (each pair once within one set)."""
+def _near_pairs(scans: list[Looked], others: list[Looked]) -> list[tuple[Looked, Looked]]:
     if not scans or not others:
         return []
-    right = np.stack([scan.thumbnail for scan in others])
-    pairs = []
-    for start in range(0, len(scans), block):
-        left = np.stack([scan.thumbnail for scan in scans[start : start + block]])
-        for i, j in np.argwhere(left @ right.T >= NEAR):
-            if scans is not others or start + i < j:
-                pairs.append((scans[start + i], others[j]))
-    return pairs
+    pairs = near_pairs(_thumbnails(scans), _thumbnails(others))
+    return [(scans[i], others[j]) for i, j in pairs]
+
+
+def _thumbnails(scans: list[Looked]) -> npt.NDArray[np.float32]:
+    return np.stack([scan.thumbnail for scan in scans])

@@ -31,6 +31,10 @@ class ImageFolder:
             write_atomically(path, data)
         return digest
 
+    def place(self, digest: str) -> Path:
+        """Return where a file is, or would be; nothing is read."""
+        return self._path(digest)
+
     def sweep(self) -> None:
         """Remove what interrupted writers left: partial files older than a minute."""
         for path in self._root.glob(f"*/{_PARTIAL}*"):

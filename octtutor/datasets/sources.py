@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.datasets.decode import MAX_BYTES, read_bytes
 from octtutor.datasets.layout import Place, is_scan, read_place
+from octtutor.datasets.listing import read_listing
 from octtutor.errors import BadArchiveError, BadInputError, BadScanError
 
 MAX_ENTRIES = 500_000
@@ -36,11 +37,13 @@ class Member:
 
     name: str
     read: Callable[[], bytes]
+    known: Place | None = None
+    """What a listing says of it; the name counts where there is none."""
 
     @property
     def place(self) -> Place:
-        """What the name says of label, patient and split."""
-        return read_place(self.name)
+        """Label, patient and split."""
+        return self.known or read_place(self.name)
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
     """Open a folder, ZIP or tar for reading.
 
     Args:
-        path: a folder, a `.zip`, or a tar (plain, gz, bz2, xz).
+        path: a folder, a `.zip`, a tar (plain, gz, bz2, xz), or a listing (`.csv`).
 
     Yields:
         Every file in it, in the order of the names (of a tar: in the archive's order). Their
@@ -67,6 +70,8 @@ def open_source(path: Path) -> Iterator[tuple[Member, ...]]:
                 f"Expected a folder, ZIP or tar. Received {str(path)!r}, which is not there. "
                 "Check the path."
             )
+        elif path.suffix.lower() == ".csv":
+            members = _listed(path)
         else:
             members = _archive(path, stack)
         yield members
@@ -131,6 +136,21 @@ def _damaged(name: str, why: str) -> BadArchiveError:
         f"Expected a whole archive. Received {name!r}, which is damaged ({why}). "
         "Download or pack it again."
     )
+
+
+def _listed(listing: Path) -> tuple[Member, ...]:
+    members = []
+    for row in read_listing(listing):
+        if not row.get("file"):
+            raise BadInputError(
+                f"Expected the column 'file' in {listing.name!r}, the place of each scan. It is "
+                f"empty for {row['sha256'][:12]}…. Give the folder of the scans instead."
+            )
+        label = Diagnosis.__members__.get(row["label"].upper())
+        place = Place(label, row.get("patient") or None, None, False)
+        name = row.get("name") or row["sha256"] + ".png"
+        members.append(Member(name, partial(read_bytes, Path(row["file"])), place))
+    return tuple(members)
 
 
 def _folder(root: Path) -> tuple[Member, ...]:

@@ -5,7 +5,55 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.errors import BadInputError
+
+HELD_OUT = 0.15
+"""Share of each class that is held out, by patient, when no validation set is given."""
+
+
+def check_patients(labels: Sequence[Diagnosis], patients: Sequence[str], least: int) -> None:
+    """Refuse scans of which a class has too few patients to train on.
+
+    Args:
+        labels: the label of each scan.
+        patients: the patient of each scan.
+        least: patients that every class must have; 2 where some are to be held out.
+
+    Raises:
+        BadInputError: a class has fewer.
+    """
+    for label in LABELS:
+        known = {p for p, own in zip(patients, labels, strict=True) if own == label}
+        if not known:
+            raise BadInputError(
+                f"Expected scans of every class: {', '.join(LABELS)}. Received none of {label}. "
+                f"Add some, in a folder named {label}."
+            )
+        if len(known) < least:
+            raise BadInputError(
+                f"Expected {least} patients or more of every class, so that some can be held "
+                f"out. All scans of {label} are of one patient. Add scans of others, or give a "
+                "validation set (--val)."
+            )
+
+
+def draw_held_out(
+    labels: Sequence[Diagnosis], patients: Sequence[str], seed: int
+) -> tuple[list[int], list[int]]:
+    """Split off `HELD_OUT` of each class by patient, so that both sides have every class.
+
+    Returns:
+        Indices of the training scans and of the held-out scans.
+
+    Raises:
+        BadInputError: the patients do not allow it.
+    """
+    check_patients(labels, patients, least=2)
+    both = split_by_patient(labels, patients, HELD_OUT, seed)
+    for part in both:
+        check_patients([labels[i] for i in part], [patients[i] for i in part], least=1)
+    return both
 
 
 def split_by_patient(
@@ -35,3 +83,33 @@ def split_by_patient(
                 wanted[label] -= count
     train = [index for index, patient in enumerate(patients) if patient not in held]
     return train, [index for index, patient in enumerate(patients) if patient in held]
+
+
+def split_folds(
+    labels: Sequence[Diagnosis], patients: Sequence[str], folds: int, seed: int
+) -> list[list[int]]:
+    """Cut scans into folds for cross-validation, no patient in two of them.
+
+    Args:
+        labels: the label of each scan.
+        patients: the patient of each scan; a scan without a known patient is its own.
+        folds: how many, at least 2.
+        seed: the same seed gives the same folds.
+
+    Returns:
+        Indices of each fold's scans, ascending; classes are spread as evenly as patients allow.
+
+    Raises:
+        BadInputError: a class has fewer patients than there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    for label in sorted(set(labels)):
+        known = len({p for p, own in zip(patients, labels, strict=True) if own == label})
+        if known < folds:
+            raise BadInputError(
+                f"Expected {folds} patients or more of every class for {folds} folds. {label} "
+                f"has {known}. Use fewer folds, or add scans."
+            )
+    cutter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    return [held.tolist() for _, held in cutter.split(labels, labels, patients)]

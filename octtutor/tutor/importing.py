@@ -69,7 +69,7 @@ def import_scans(
         BadInputError: no scan, a scan without a known label, no readable scan, or a bad name.
         SettingsError: the data home cannot be written.
     """
-    deck_name = check_deck_name(name or _slug(path))
+    deck_name = check_deck_name(name or deck_name_for(path))
     images.sweep()
     with open_source(path) as members:
         scans = scans_of(members, path)
@@ -93,12 +93,13 @@ def check_deck_name(name: str) -> str:
     if not _NAME.match(name):
         raise BadInputError(
             "Expected a deck name of small letters, digits, - and _, at most 63. "
-            f"Received {name[:80]!r}. Give one with --as."
+            f"Received {name[:80]!r}. Give another (on the command line with --as)."
         )
     return name
 
 
-def _slug(path: Path) -> str:
+def deck_name_for(path: Path) -> str:
+    """Return the deck name that a file or folder suggests."""
     stem = path.resolve().name.lower()
     for suffix in (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"):
         stem = stem.removesuffix(suffix)
