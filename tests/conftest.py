@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from octtutor.core.diagnosis import LABELS
@@ -15,6 +16,8 @@ from octtutor.phantom import make
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 MODEL = ROOT / "models" / "lite0"
+settings.register_profile("untimed", deadline=None)  # how long a test takes is no finding
+settings.load_profile("untimed")
 DECK = ROOT / "octtutor" / "phantom" / "deck"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CHATTER = ("WARNING: All log messages before absl", "I0000 ", "W0000 ")
+_NO_GPU = "failed call to cuInit"
 
 
 def import_keras_quietly() -> None:
@@ -14,7 +15,10 @@ def import_keras_quietly() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" not in sys.modules:
         with _without_chatter():
-            import keras  # noqa: F401
+            import keras
+
+            if keras.backend.backend() == "tensorflow":
+                keras.ops.zeros(1)  # looks for devices, which has its own chatter
 
 
 @contextmanager
@@ -30,4 +34,8 @@ def _without_chatter() -> Iterator[None]:
             os.close(kept)
             held.seek(0)
             lines = held.read().decode(errors="replace").splitlines(keepends=True)
-            sys.stderr.writelines(line for line in lines if not line.startswith(_CHATTER))
+            sys.stderr.writelines(line for line in lines if not _is_chatter(line))
+
+
+def _is_chatter(line: str) -> bool:
+    return line.startswith(_CHATTER) or _NO_GPU in line

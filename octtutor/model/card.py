@@ -1,7 +1,7 @@
 """A model's card: what it is, what it was trained on, what it scored. `card.json` beside it."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from octtutor.core.diagnosis import LABELS
 from octtutor.errors import ModelError
 
 CARD = "card.json"
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Card:
     weights_sha256: str
     purpose: str = "For teaching people to read OCT scans. Not for diagnosis."
     notes: tuple[str, ...] = field(default=())
+    temperature: float = 1.0
+    """Probabilities are softmax(logits / temperature)."""
+    more_figures: dict[str, Any] = field(default_factory=dict)
+    """Further figures, by what they are from."""
 
 
 def read_card(folder: Path) -> Card:
@@ -79,6 +84,8 @@ _KINDS: dict[str, type] = {
     "weights_sha256": str,
     "purpose": str,
     "notes": list,
+    "temperature": float,
+    "more_figures": dict,
 }
 
 
@@ -88,6 +95,8 @@ def _check_types(raw: dict[str, Any], name: str) -> None:
         for key, kind in _KINDS.items()
         if key in raw and type(raw[key]) is not kind
     ]
+    if not wrong and not 0.01 <= raw.get("temperature", 1.0) <= 100:
+        wrong.append("temperature (not within 0.01 to 100)")
     if wrong:
         raise ModelError(
             f"Expected a card of the right kinds in {name!r}. Wrong: {', '.join(wrong)}. Copy the "
@@ -97,7 +106,7 @@ def _check_types(raw: dict[str, Any], name: str) -> None:
 
 def _to_card(raw: Any, name: str) -> Card:
     known = {f.name for f in fields(Card)}
-    needed = known - {"purpose", "notes"}
+    needed = {f.name for f in fields(Card) if f.default is MISSING and f.default_factory is MISSING}
     missing = sorted(needed - set(raw)) if isinstance(raw, dict) else sorted(needed)
     if missing:
         raise ModelError(

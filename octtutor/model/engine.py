@@ -12,7 +12,7 @@ from octtutor.datasets.decode import Pixels
 from octtutor.model.card import Card
 from octtutor.model.folder import load_model
 from octtutor.model.network import Network
-from octtutor.model.preprocess import prepare, to_input
+from octtutor.model.preprocess import Preprocessing
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,6 +38,7 @@ class KerasEngine:
         """Wrap a network; `compile` is left to the first call."""
         self.network = network
         self.card = card
+        self.how = Preprocessing.read(card.preprocessing, card.input_size)
         self._run = _compiled(network)
 
     @classmethod
@@ -47,26 +48,38 @@ class KerasEngine:
 
     def prepare(self, scan: Pixels) -> Pixels:
         """Prepare a scan, uint8 (height, width), as this model's card says: uint8 (s, s)."""
-        return prepare(scan, self.card.input_size)
+        return self.how.prepare(scan)
 
     def run(self, prepared: Pixels) -> Output:
         """Answer prepared scans, uint8 (n, s, s), in one forward pass.
 
         Their mirror images are in the same batch where the card says so.
         """
-        n = len(prepared)
-        batch = np.concatenate([prepared, prepared[:, :, ::-1]]) if self._flips else prepared
-        features, logits = self._run(to_input(batch))
-        mean = (logits[:n] + logits[n:]) / 2 if self._flips else logits
-        return Output(features[:n], logits[:n], softmax(mean))
+        features, logits, mean = self._forward(prepared)
+        return Output(features, logits, softmax(mean / self.card.temperature))
 
-    def run_many(self, prepared: Pixels, batch: int = 16) -> Floats:
-        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, 4)."""
+    def logits_many(self, prepared: Pixels, batch: int = 16) -> Floats:
+        """Return the logits, float32 (n, 4), of many prepared scans, before the temperature.
+
+        They are the mean over each scan and its mirror image where the card says so.
+        """
         parts = [
-            self.run(prepared[start : start + batch]).probabilities
+            self._forward(prepared[start : start + batch])[2]
             for start in range(0, len(prepared), batch)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, 4), np.float32)
+
+    def run_many(self, prepared: Pixels, batch: int = 16) -> Floats:
+        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, 4)."""
+        return softmax(self.logits_many(prepared, batch) / self.card.temperature)
+
+    def _forward(self, prepared: Pixels) -> tuple[Floats, Floats, Floats]:
+        """Return feature maps, logits, and the logits' mean over the mirror images."""
+        n = len(prepared)
+        batch = np.concatenate([prepared, prepared[:, :, ::-1]]) if self._flips else prepared
+        features, logits = self._run(self.how.to_input(batch))
+        mean = (logits[:n] + logits[n:]) / 2 if self._flips else logits
+        return features[:n], logits[:n], mean
 
     def gradcam(self, features: Floats, classes: Sequence[int]) -> Floats:
         """Explain from a feature map (see `octtutor.model.gradcam`)."""

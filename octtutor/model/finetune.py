@@ -1,8 +1,9 @@
-"""Recipe `finetune`: the whole network, from ImageNet, with augmented scans and one cycle.
+"""Recipe `finetune`: the whole network, from good weights, with augmented scans and one cycle.
 
-AdamW (Loshchilov & Hutter, ICLR 2019), one-cycle learning rate (Smith, 2018), label smoothing
-(Szegedy et al., CVPR 2016). The last epoch is kept: the cycle ends at its lowest rate, so no
-choice is made on the validation scans and their figures stay honest.
+AdamW (Loshchilov & Hutter, ICLR 2019) with a one-cycle rate (Smith, 2018) that is lower the
+deeper a layer lies (Howard & Ruder, ACL 2018), label smoothing (Szegedy et al., CVPR 2016). The
+head is fitted first, on the backbone as it is (Kumar et al., ICLR 2022). What each of these
+brought is in docs/model-study.md.
 """
 
 import math
@@ -12,16 +13,29 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError
 from octtutor.model.augment import Augmentation, augment
-from octtutor.model.engine import softmax
-from octtutor.model.imagenet import load_imagenet
 from octtutor.model.loading import ScanSet
-from octtutor.model.network import GAP_DENSE, Network, build_network
+from octtutor.model.loop import (
+    Batches,
+    Choice,
+    Outcome,
+    Watch,
+    has_run,
+    measure_validation,
+    run_epochs,
+)
+from octtutor.model.network import Network
 from octtutor.model.preprocess import to_input
+
+Floats = npt.NDArray[np.float32]
+Feed = Callable[[Pixels], Floats]
+_HEALTHY = LABELS.index(Diagnosis.NORMAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,22 @@ class Finetune:
     label_smoothing: float = 0.05
     warm_up: float = 0.3
     """Share of the steps in which the rate rises."""
-    size: int = 224
+    frozen: float = 0.15
+    """Share of the backbone's layers, from the scan's side, that stay as they are."""
+    depth_rate: float = 1.0
+    """The deepest layer's rate, as a share of the head's; geometric in between."""
+    probe: int = 0
+    """Passes of the head alone before the network is unfrozen."""
+    mixup: float = 0.0
+    """Parameter of mixup's Beta distribution (Zhang et al., ICLR 2018); 0 mixes nothing."""
+    cutmix: float = 0.0
+    """Share of the batches in which a box comes from another scan (Yun et al., ICCV 2019)."""
+    class_weights: bool = True
+    """Whether a class counts the same however many scans it has."""
+    choose: str = "last"
+    """`last` epoch, or the best one by validation `weighted_error`, `accuracy` or `loss`."""
+    patience: int | None = None
+    """Epochs without a lower weighted error before the run ends."""
     seed: int = 2017
     augmentation: Augmentation = Augmentation()  # noqa: RUF009 (frozen)
 
@@ -44,50 +73,67 @@ class Finetune:
         return {"name": "finetune", **asdict(self)}
 
 
-EpochEnd = Callable[[int, dict[str, float]], None]
-BatchEnd = Callable[[int, int], None]
-
-
 def finetune(
+    network: Network,
     train: ScanSet,
     recipe: Finetune,
-    on_epoch: EpochEnd | None = None,
-    on_batch: BatchEnd | None = None,
     val: ScanSet | None = None,
-) -> tuple[Network, list[dict[str, float]]]:
-    """Train a network.
+    watch: Watch | None = None,
+    feed: Feed = to_input,
+) -> Outcome:
+    """Train a network; afterwards it has the kept epoch's weights.
 
     Args:
-        train: prepared scans of the recipe's size.
-        recipe: the settings; the seed fixes weights' start, order and augmentation. On one
-            machine with one thread the result is exact; threads may change the last digits.
-        on_epoch: called after each epoch with its number from 1 and its measures.
-        on_batch: called after each batch with (batches done, batches in all).
-        val: scans measured after each epoch; they choose nothing.
-
-    Returns:
-        The trained network and the measures of each epoch.
+        network: with the weights to start from; its layers' `trainable` is changed.
+        train: scans prepared as the network takes them.
+        recipe: the settings; the seed fixes the head's start, order, augmentation and dropout. On
+            one machine with the same number of threads the figures repeat to four digits; sums
+            over threads have no fixed order, so the last bits differ.
+        val: scans measured after each epoch; they choose nothing unless `recipe.choose` says so.
+        watch: who follows, and where the run is kept.
+        feed: turns prepared scans uint8 (n, s, s) into the network's input.
 
     Raises:
         BadInputError: a class has no scan.
     """
     _check_classes(train)
+    _check_choice(recipe)
     keras.utils.set_random_seed(recipe.seed)
-    network = build_network("lite0", GAP_DENSE, recipe.size)
-    load_imagenet(network.backbone)
+    watch = watch or Watch()
+    if recipe.probe and not has_run(watch.checkpoints):
+        _fit_head(network, train, recipe, feed)
+    factors = _unfreeze(network.backbone, recipe)
     model = network.joined()
-    batches = _Batches(train, recipe)
+    batches = _Augmented(train, recipe, feed)
     model.compile(
-        optimizer=_optimizer(recipe, len(batches)),
+        optimizer=_optimizer(recipe, len(batches), factors),
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing
         ),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=False,  # XLA makes depthwise networks slower on CPUs
     )
-    watch = _Watch(model, val, len(batches) * recipe.epochs, on_epoch, on_batch)
-    model.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[watch])
-    return network, watch.history
+    measure = None
+    if val is not None and len(val.names):
+        held = val
+
+        def measure() -> dict[str, float]:
+            return measure_validation(held.truth, logits_of(model, held.scans, feed))
+
+    choice = Choice(None, patience=recipe.patience)
+    if recipe.choose != "last":
+        highest = recipe.choose == "accuracy"
+        choice = Choice(f"val_{recipe.choose}", highest, recipe.patience)
+    return run_epochs(model, batches, recipe.epochs, measure, choice, watch)
+
+
+def logits_of(model: keras.Model, scans: Pixels, feed: Feed = to_input, batch: int = 32) -> Floats:
+    """Return the logits, float32 (n, 4), of prepared scans uint8 (n, s, s)."""
+    parts = [
+        ops.convert_to_numpy(model(feed(scans[start : start + batch]), training=False))
+        for start in range(0, len(scans), batch)
+    ]
+    return np.concatenate(parts)
 
 
 def _check_classes(train: ScanSet) -> None:
@@ -99,11 +145,74 @@ def _check_classes(train: ScanSet) -> None:
         )
 
 
-def _optimizer(recipe: Finetune, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _check_choice(recipe: Finetune) -> None:
+    if recipe.choose not in ("last", "weighted_error", "accuracy", "loss"):
+        raise BadInputError(
+            "Expected to keep the last epoch, or the best by weighted_error, accuracy or loss. "
+            f"Received {recipe.choose[:40]!r}."
+        )
+
+
+def _fit_head(network: Network, train: ScanSet, recipe: Finetune, feed: Feed) -> None:
+    """Fit the head to the features of two random copies of each scan."""
+    model, copies = network.backbone, []
+    for turn in (1, 2):
+        for start in range(0, len(train.names), recipe.batch):
+            part = range(start, min(start + recipe.batch, len(train.names)))
+            scans = np.stack([_copy(train, recipe, -turn, i) for i in part])
+            copies.append(ops.convert_to_numpy(model(feed(scans), training=False)))
+    wanted = np.eye(len(LABELS), dtype=np.float32)[np.tile(train.truth, 2)]
+    head = network.head
+    head.compile(
+        optimizer=keras.optimizers.Adam(1e-3),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    head.fit(np.concatenate(copies), wanted, batch_size=64, epochs=recipe.probe, verbose=0)
+
+
+def _unfreeze(backbone: keras.Model, recipe: Finetune) -> dict[str, float]:
+    """Freeze the deep layers; return each variable's share of the learning rate."""
+    layers = [layer for layer in backbone.layers if layer.weights]
+    first = round(recipe.frozen * len(layers))
+    factors: dict[str, float] = {}
+    for index, layer in enumerate(layers):
+        layer.trainable = index >= first
+        height = (index + 1) / len(layers)
+        share = recipe.depth_rate ** (1 - height)
+        factors |= {variable.path: share for variable in layer.trainable_weights}
+    return factors
+
+
+def _optimizer(
+    recipe: Finetune, steps_per_epoch: int, factors: dict[str, float]
+) -> keras.optimizers.Optimizer:
     rate = OneCycle(recipe.peak_rate, steps_per_epoch * recipe.epochs, recipe.warm_up)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, global_clipnorm=1.0)
+    optimizer = DepthAdamW(
+        rate, weight_decay=recipe.weight_decay, global_clipnorm=1.0, factors=factors
+    )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+@keras.saving.register_keras_serializable("octtutor")
+class DepthAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
+    """AdamW with a share of the learning rate for each variable."""
+
+    def __init__(self, *args: Any, factors: dict[str, float] | None = None, **kwargs: Any) -> None:
+        """Take the shares by a variable's path; 1 where there is none."""
+        super().__init__(*args, **kwargs)
+        self._factors = factors or {}
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable."""
+        known = self._trainable_variables[self._get_variable_index(variable)]
+        share = self._factors.get(known.path, 1.0)
+        super().update_step(gradient, variable, learning_rate * share)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {**super().get_config(), "factors": self._factors}
 
 
 @keras.saving.register_keras_serializable("octtutor")
@@ -128,72 +237,63 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
         return {"peak": self.peak, "steps": self.steps, "warm_up": self.warm_up}
 
 
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
+def _copy(data: ScanSet, recipe: Finetune, epoch: int, i: int) -> Pixels:
+    """Return the random copy of scan i in an epoch; the same for the same seed."""
+    rng = np.random.default_rng([recipe.seed, epoch + 1000, i])
+    healthy = bool(data.truth[i] == _HEALTHY)
+    return augment(data.scans[i], rng, recipe.augmentation, healthy)
+
+
+class _Augmented(Batches):
     """Augmented batches; scan i of epoch e is the same for the same seed."""
 
-    def __init__(self, data: ScanSet, recipe: Finetune) -> None:
-        super().__init__(workers=1)
-        self._data, self._recipe = data, recipe
-        self._epoch = 0
-        self._order = self._shuffled()
+    def __init__(self, data: ScanSet, recipe: Finetune, feed: Feed) -> None:
+        super().__init__()
+        self._data, self._recipe, self._feed = data, recipe, feed
+        counts = np.bincount(data.truth, minlength=len(LABELS))
+        even = len(data.truth) / (len(LABELS) * counts)
+        weights = even if recipe.class_weights else np.ones(len(LABELS))
+        self._weights = weights.astype(np.float32)
 
     def __len__(self) -> int:
         return max(1, len(self._data.names) // self._recipe.batch)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        size = self._recipe.batch
-        chosen = self._order[index * size : (index + 1) * size]
-        scans = np.stack([self._copy(i) for i in chosen])
-        return to_input(scans), np.eye(len(LABELS), dtype=np.float32)[self._data.truth[chosen]]
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        chosen = self._order()[index * self._recipe.batch : (index + 1) * self._recipe.batch]
+        scans = np.stack([_copy(self._data, self._recipe, self.epoch, i) for i in chosen])
+        truth = self._data.truth[chosen]
+        wanted = np.eye(len(LABELS), dtype=np.float32)[truth]
+        inputs, wanted = self._mix(self._feed(scans), wanted, index)
+        return inputs, wanted, wanted @ self._weights
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._shuffled()
+    def _mix(self, inputs: Floats, wanted: Floats, index: int) -> tuple[Floats, Floats]:
+        recipe = self._recipe
+        rng = np.random.default_rng([recipe.seed, self.epoch, 7, index])
+        other = rng.permutation(len(inputs))
+        if recipe.cutmix and rng.random() < recipe.cutmix:
+            return _cut(inputs, wanted, other, rng)
+        if not recipe.mixup:
+            return inputs, wanted
+        share = np.float32(rng.beta(recipe.mixup, recipe.mixup))
+        return (
+            share * inputs + (1 - share) * inputs[other],
+            share * wanted + (1 - share) * wanted[other],
+        )
 
-    def _copy(self, i: int) -> Any:
-        rng = np.random.default_rng([self._recipe.seed, self._epoch, i])
-        return augment(self._data.scans[i], rng, self._recipe.augmentation)
-
-    def _shuffled(self) -> Any:
-        rng = np.random.default_rng([self._recipe.seed, self._epoch])
+    def _order(self) -> npt.NDArray[np.int64]:
+        rng = np.random.default_rng([self._recipe.seed, self.epoch])
         return rng.permutation(len(self._data.names))
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(
-        self,
-        model: keras.Model,
-        val: ScanSet | None,
-        total: int,
-        on_epoch: EpochEnd | None,
-        on_batch: BatchEnd | None,
-    ) -> None:
-        super().__init__()
-        self._network, self._val, self._total = model, val, total
-        self._on_epoch, self._on_batch = on_epoch, on_batch
-        self._done = 0
-        self.history: list[dict[str, float]] = []
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._done += 1
-        if self._on_batch:
-            self._on_batch(self._done, self._total)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        measures = {"loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
-        if self._val is not None and len(self._val.names):
-            measures |= _measure(self._network, self._val)
-        self.history.append({"epoch": epoch + 1, **measures})
-        if self._on_epoch:
-            self._on_epoch(epoch + 1, measures)
-
-
-def _measure(model: keras.Model, val: ScanSet) -> dict[str, float]:
-    parts = [
-        np.asarray(model(to_input(val.scans[start : start + 32]), training=False))
-        for start in range(0, len(val.names), 32)
-    ]
-    probabilities = softmax(np.concatenate(parts))
-    loss = -np.log(np.maximum(probabilities[np.arange(len(val.truth)), val.truth], 1e-9))
-    right = probabilities.argmax(axis=1) == val.truth
-    return {"val_loss": float(loss.mean()), "val_accuracy": float(right.mean())}
+def _cut(
+    inputs: Floats, wanted: Floats, other: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Put a strip of columns of other scans into these: a strip keeps the retina's layers."""
+    width = inputs.shape[2]
+    kept = rng.uniform(0.5, 1.0)
+    start = int(rng.uniform(0, kept) * width)
+    stop = start + round((1 - kept) * width)
+    mixed = inputs.copy()
+    mixed[:, :, start:stop] = inputs[other, :, start:stop]
+    share = np.float32(1 - (stop - start) / width)
+    return mixed, share * wanted + (1 - share) * wanted[other]

@@ -7,20 +7,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from octtutor.errors import BadInputError, ModelError
-from octtutor.model import preprocess
-from octtutor.model.card import Card, read_card, write_card
+from octtutor.model.card import WEIGHTS, Card, read_card, write_card
 from octtutor.model.network import Network, build_from_card
+from octtutor.model.preprocess import Preprocessing
 
-WEIGHTS = "weights.safetensors"
 TRAINING_SCANS = "training_scans.csv"
 """SHA-256, patient and label of every scan that the model was trained on."""
+HELD_OUT_SCANS = "held_out_scans.csv"
+"""The same of every scan that it was measured on."""
 
 
 def save_model(
@@ -87,25 +86,16 @@ def load_model(folder: Path) -> tuple[Network, Card]:
     """
     card = read_card(folder)
     data = _read_weights(folder, card)
-    _check_preprocessing(card)
+    Preprocessing.read(card.preprocessing, card.input_size)
     network = _build(card, folder.name)
     try:
-        _assign(network, load_tensors(data))
+        network.assign(load_tensors(data))
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelError(
             f"Expected the weights of {folder.name!r} to fit its card. They do not ({error}). "
             "Copy the model folder again."
         ) from error
     return network, card
-
-
-def _check_preprocessing(card: Card) -> None:
-    version = card.preprocessing.get("version")
-    if version != preprocess.VERSION:
-        raise ModelError(
-            f"Expected a model for preprocessing {preprocess.VERSION!r}. {card.name!r} is for "
-            f"{version!r}: it would be fed something else. Use another octtutor, or train again."
-        )
 
 
 def _build(card: Card, name: str) -> Network:
@@ -148,15 +138,3 @@ def _read_weights(folder: Path, card: Card) -> bytes:
             f"Received {found[:12]}…: the file was changed or cut short. Copy the folder again."
         )
     return data
-
-
-def _assign(network: Network, arrays: dict[str, npt.NDArray[np.float32]]) -> None:
-    variables = network.variables()
-    if set(variables) != set(arrays):
-        odd = sorted(set(variables) ^ set(arrays))
-        raise ValueError(f"{len(odd)} tensors are missing or too many, e.g. {odd[0]}")
-    for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            raise ValueError(f"{name} is {arrays[name].shape}, not {tuple(variable.shape)}")
-    for name, variable in variables.items():
-        variable.assign(arrays[name])

@@ -1,8 +1,8 @@
 """A source of scans to arrays for training and evaluation."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.decode import Pixels, decode
+from octtutor.datasets.groups import group_near, thumbnail
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.errors import BadInputError, BadScanError
-from octtutor.model.preprocess import prepare
+from octtutor.model.preprocess import Preprocessing
 
 Progress = Callable[[int, int], None]
+UNKNOWN = "unknown:"
+"""Begins the patient of a scan whose patient nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,25 @@ class ScanSet:
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     unreadable: tuple[str, ...]
+
+    def grouped(self) -> tuple["ScanSet", int]:
+        """Make patients of near-duplicate groups where no patient is known.
+
+        Returns:
+            The scans, and how many had no known patient.
+        """
+        unknown = [i for i, patient in enumerate(self.patients) if patient.startswith(UNKNOWN)]
+        if not unknown:
+            return self, 0
+        groups = group_near(np.stack([thumbnail(self.scans[index]) for index in unknown]))
+        patients = list(self.patients)
+        for index, group in zip(unknown, groups, strict=True):
+            patients[index] = f"{UNKNOWN}{self.hashes[unknown[groups.index(group)]][:16]}"
+        return replace(self, patients=tuple(patients)), len(unknown)
+
+    def without(self, indices: set[int]) -> "ScanSet":
+        """Return all scans but those at these indices."""
+        return self.take([i for i in range(len(self.names)) if i not in indices])
 
     def take(self, indices: list[int]) -> "ScanSet":
         """Return the scans at these indices."""
@@ -58,29 +80,38 @@ class ScanSet:
         }
 
 
-def load_scans(path: Path, size: int, progress: Progress | None = None) -> ScanSet:
+def load_scans(
+    path: Path,
+    how: Preprocessing | int,
+    progress: Progress | None = None,
+    only: Container[str] | None = None,
+) -> ScanSet:
     """Decode and prepare every labelled scan of a folder, ZIP or tar.
 
     Args:
-        path: in OCT2017 layout.
-        size: side of the network's input, pixels.
+        path: in OCT2017 layout, or a listing (`.csv`).
+        how: what the network is fed; a side in pixels means the shipped network's way.
         progress: called with (done, total).
+        only: the SHA-256 of the files that are wanted; all of them by default.
 
     Returns:
         The scans; files that cannot be decoded are listed in `unreadable`. A scan whose name
-        gives no patient counts as a patient of its own.
+        gives no patient has a patient of its own, which begins with `UNKNOWN`.
 
     Raises:
         BadInputError: there is no readable scan, or one has no known label.
     """
+    how = Preprocessing(how) if isinstance(how, int) else how
     rows, scans, unreadable = [], [], []
     with open_source(path) as members:
         wanted = scans_of(members, path)
         for done, member in enumerate(wanted, start=1):
             try:
                 data = member.read()
-                scans.append(prepare(decode(data, member.name), size))
-                rows.append((member, hashlib.sha256(data).hexdigest()))
+                digest = hashlib.sha256(data).hexdigest()
+                if only is None or digest in only:
+                    scans.append(how.prepare(decode(data, member.name)))
+                    rows.append((member, digest))
             except BadScanError:
                 unreadable.append(member.name)
             if progress:
@@ -94,7 +125,7 @@ def load_scans(path: Path, size: int, progress: Progress | None = None) -> ScanS
     return ScanSet(
         np.stack(scans),
         np.array([LABELS.index(place.label) for place in places if place.label], np.int64),
-        tuple(p.patient or m.name for p, (m, _) in zip(places, rows, strict=True)),
+        tuple(p.patient or UNKNOWN + m.name for p, (m, _) in zip(places, rows, strict=True)),
         tuple(member.name for member, _ in rows),
         tuple(digest for _, digest in rows),
         tuple(unreadable),

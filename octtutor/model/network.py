@@ -6,12 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import layers
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.errors import ModelError
+from octtutor.model.backbones import build_backbone, settle, stable_variables
 from octtutor.model.card import Card
-from octtutor.model.lite0 import build_lite0
+from octtutor.model.heads import build_head
 
 GAP_DENSE: dict[str, Any] = {"kind": "gap-dense", "dropout": 0.2}
 
@@ -28,53 +27,61 @@ class Network:
         return keras.Model(self.backbone.input, self.head(self.backbone.output), name="octtutor")
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Return every weight by `room/layer/variable`, float32."""
+        """Return every weight by its name in `variables`; float32, but for a few counters."""
         return {
             name: np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
             for name, variable in self.variables().items()
         }
 
     def variables(self) -> dict[str, Any]:
-        """Return every Keras variable by `room/layer/variable`."""
-        rooms = {"backbone": self.backbone, "head": self.head}
-        return {
-            f"{room}/{variable.path}": variable
-            for room, model in rooms.items()
-            for variable in model.weights
-            if "seed" not in variable.path
-        }
+        """Return every Keras variable by `room/layer/variable`, or `room/place.variable`."""
+        head = {v.path: v for v in self.head.weights if "seed" not in v.path}
+        rooms = {"backbone": stable_variables(self.backbone), "head": head}
+        return {f"{room}/{name}": v for room, named in rooms.items() for name, v in named.items()}
+
+    def assign(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Set every weight, or none.
+
+        Args:
+            arrays: as `weights` gives them.
+
+        Raises:
+            ValueError: a weight is missing, too many, or of another shape.
+        """
+        variables = self.variables()
+        if set(variables) != set(arrays):
+            odd = sorted(set(variables) ^ set(arrays))
+            raise ValueError(f"{len(odd)} tensors are missing or too many, e.g. {odd[0]}")
+        for name, variable in variables.items():
+            if tuple(variable.shape) != arrays[name].shape:
+                raise ValueError(f"{name} is {arrays[name].shape}, not {tuple(variable.shape)}")
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        settle(self.backbone)
 
 
 def build_network(backbone: str, head: dict[str, Any], size: int) -> Network:
     """Build an architecture without weights.
 
     Args:
-        backbone: `lite0`.
-        head: its kind and settings, as in a card: `{"kind": "gap-dense", "dropout": 0.2}`.
+        backbone: `lite0`, or a name of keras.applications as it is spelled there.
+        head: its kind and settings, as in a card (see `build_head`).
         size: side of the input, pixels.
 
     Raises:
-        ModelError: backbone or head are not known.
+        ModelError: backbone or head are not known, or the size does not suit the backbone.
     """
-    if backbone != "lite0":
-        raise ModelError(f"Expected backbone 'lite0'. Received {backbone!r}. Update octtutor.")
-    if size % 32 or not 32 <= size <= 1024:
-        raise ModelError(f"Expected an input size of 32 to 1024 in steps of 32. Received {size}.")
-    body = build_lite0(size)
-    return Network(body, _build_head(head, body.output.shape[1:]))
+    return with_head(build_backbone(backbone, size), head)
+
+
+def with_head(backbone: keras.Model, head: dict[str, Any]) -> Network:
+    """Give a backbone a new head."""
+    shape = tuple(backbone.output.shape[1:])
+    if len(shape) != 3 or None in shape or 0 in shape:
+        raise ModelError(f"Expected a feature map (h, w, c). This backbone gives {shape}.")
+    return Network(backbone, build_head(head, shape))
 
 
 def build_from_card(card: Card) -> Network:
     """Build the architecture that a card describes."""
-    return build_network(card.backbone.get("name", ""), card.head, card.input_size)
-
-
-def _build_head(head: dict[str, Any], shape: tuple[int, ...]) -> keras.Model:
-    if head.get("kind") != "gap-dense":
-        raise ModelError(
-            f"Expected head 'gap-dense'. Received {head.get('kind')!r}. Update octtutor."
-        )
-    features = keras.Input(shape, name="features")
-    x = layers.GlobalAveragePooling2D(name="gap")(features)
-    x = layers.Dropout(head.get("dropout", 0.0), name="dropout")(x)
-    return keras.Model(features, layers.Dense(len(LABELS), name="logits")(x), name="head")
+    return build_network(str(card.backbone.get("name", "")), card.head, card.input_size)

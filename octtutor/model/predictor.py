@@ -1,4 +1,4 @@
-"""The model in use, as the page and the tutor see it: loads in the background, remembers."""
+"""A model as the page and the tutor see it: loads in the background, remembers its answers."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ from octtutor.datasets.images import write_atomically
 from octtutor.errors import ModelError, OctTutorError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import Card, read_card
-from octtutor.model.preprocess import VERSION
+from octtutor.model.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     from octtutor.model.engine import KerasEngine
@@ -32,6 +32,7 @@ class ModelPredictor:
     def __init__(self, folder: Path, cache: Path) -> None:
         """Name a model folder and where to keep its answers. Nothing is loaded yet."""
         self._folder, self._cache = folder, cache
+        self._started = threading.Lock()
         self._loaded = threading.Event()
         self._turn = threading.Lock()
         self._engine: KerasEngine | None = None
@@ -44,6 +45,19 @@ class ModelPredictor:
         return self._folder.name
 
     @property
+    def folder(self) -> Path:
+        """The model's folder."""
+        return self._folder
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the weights as the card gives it, None where it cannot be read."""
+        try:
+            return self._read_card().weights_sha256
+        except ModelError:
+            return None
+
+    @property
     def is_ready(self) -> bool:
         """Whether loading has ended, well or not."""
         return self._loaded.is_set()
@@ -54,8 +68,9 @@ class ModelPredictor:
         return str(self._fault) if self._fault else None
 
     def start(self) -> None:
-        """Begin to load in a thread of its own."""
-        threading.Thread(target=self._load, name="model-loader", daemon=True).start()
+        """Begin to load in a thread of its own; once is enough."""
+        if self._started.acquire(blocking=False):
+            threading.Thread(target=self._load, name="model-loader", daemon=True).start()
 
     def knows(self, sha256: str) -> bool:
         """Whether this scan was answered before, so that `read` need not wait."""
@@ -87,6 +102,7 @@ class ModelPredictor:
         return Prediction(card.name, card.weights_sha256, four), maps  # type: ignore[arg-type]
 
     def _compute(self, scan: Pixels) -> tuple[Maps, Maps]:
+        self.start()
         self._loaded.wait()
         if self._engine is None:
             raise self._fault or ModelError("The model cannot be used.")
@@ -109,6 +125,11 @@ class ModelPredictor:
             from octtutor.model.engine import KerasEngine
 
             engine = KerasEngine.open(self._folder)
+            if engine.card.weights_sha256 != self._read_card().weights_sha256:
+                raise ModelError(
+                    f"Expected the model {self.name!r} as it was. Its folder was changed "
+                    "meanwhile. Begin a new quiz."
+                )
             side = engine.card.input_size
             engine.run(np.zeros((1, side, side), np.uint8))  # compile now, not at the reveal
             self._engine = engine
@@ -126,7 +147,9 @@ class ModelPredictor:
         return self._card
 
     def _place(self, card: Card, sha256: str) -> Path:
-        version = f"{card.weights_sha256[:16]}-{VERSION}"
+        how = Preprocessing.read(card.preprocessing, card.input_size)
+        answer = f"{card.temperature:g}{'m' if card.flip_average else ''}"
+        version = f"{card.weights_sha256[:16]}-{how.key}-{answer}"
         return self._cache / version / sha256[:2] / f"{sha256}.npz"
 
 

@@ -2,123 +2,305 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from octtutor import __version__
-from octtutor.core.diagnosis import LABELS
-from octtutor.datasets.split import split_by_patient
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.datasets.images import write_atomically
+from octtutor.datasets.listing import read_listing
+from octtutor.datasets.split import HELD_OUT, check_patients, draw_held_out, split_folds
 from octtutor.errors import BadInputError
-from octtutor.model import imagenet, preprocess
+from octtutor.model.calibration import fit_temperature
 from octtutor.model.card import Card
-from octtutor.model.engine import KerasEngine
-from octtutor.model.finetune import BatchEnd, Finetune, finetune
-from octtutor.model.folder import TRAINING_SCANS, check_target, save_model
+from octtutor.model.crossval import cross_validate
+from octtutor.model.engine import KerasEngine, softmax
+from octtutor.model.features import FeatureCache
+from octtutor.model.finetune import Finetune
+from octtutor.model.folder import HELD_OUT_SCANS, TRAINING_SCANS, check_target, save_model
 from octtutor.model.loading import Progress, ScanSet, load_scans
-from octtutor.model.network import GAP_DENSE, Network
+from octtutor.model.loop import Measures, Outcome, Watch
+from octtutor.model.preprocess import Preprocessing
+from octtutor.model.pretrained import BackboneSource
+from octtutor.model.recipes import Beginning, Recipe, begin, fit
 from octtutor.stats.figures import model_figures
 
-HELD_OUT = 0.15
-"""Share of each class that is held out, by patient, when no validation set is given."""
-Report = Callable[[int, dict[str, float]], None]
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train on, how, and what to measure on."""
+
+    data: Path
+    """Training scans: folder, ZIP or tar in OCT2017 layout, or a listing."""
+    recipe: Recipe
+    backbone: BackboneSource = BackboneSource()  # noqa: RUF009 (frozen)
+    val: Path | None = None
+    """Scans to measure on; without it a part of the patients is held out."""
+    hold_out: Path | None = None
+    """A listing of scans of `data` to measure on; none of their patients is trained on."""
+    leaky: bool = False
+    """Train although patients or files of `val` are in `data`; the card then says leaky."""
+    folds: int = 0
+    """Cross-validate over so many folds by patient first; the card's figures are from these."""
+    name: str | None = None
+    """What the card calls the model; its folder's name where None."""
+    notes: tuple[str, ...] = ()
+    """What else the card should say, e.g. the scans' source and licence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A plan's scans, split by patient."""
+
+    training: ScanSet
+    held: ScanSet
+    how: str
+    """How they were split."""
+    facts: dict[str, Any]
+    """What the card says of the split besides."""
 
 
 def train(
-    data: Path,
+    plan: Plan,
     out: Path,
-    recipe: Finetune,
-    val: Path | None = None,
     on_load: Progress | None = None,
-    on_epoch: Report | None = None,
-    on_batch: BatchEnd | None = None,
-    notes: Sequence[str] = (),
+    watch: Watch | None = None,
+    cache: FeatureCache | None = None,
 ) -> Card:
-    """Train with recipe `finetune` and write a complete model folder, or nothing.
+    """Train by a plan and write a complete model folder, or nothing.
 
     Args:
-        data: training scans, folder or archive in OCT2017 layout.
+        plan: what and how.
         out: the folder to make.
-        recipe: the settings.
-        val: scans to measure on; without it, 15 % of the patients are held out.
         on_load: called with (done, total) while scans are read.
-        on_epoch: called with the epoch's number and its measures.
-        on_batch: called with (done, total) batches.
-        notes: what else the card should say, e.g. the scans' source and licence.
+        watch: who follows, who may stop it, and where the run is kept.
+        cache: where recipe `features` keeps features; it needs one.
 
     Returns:
         The card as written.
 
     Raises:
-        BadInputError: see `load_scans`; or `out` is taken; or a patient or a file is in both
-            sets, so that the figures would be too good.
+        BadInputError: see `load_scans`; or `out` is taken; or a class has too few scans or
+            patients; or a patient or a file is in both sets and the plan does not allow it.
+        ModelError: the model to start from cannot be loaded.
     """
     check_target(out)
-    training, held, split = _split(data, val, recipe, on_load)
-    network, history = finetune(training, recipe, on_epoch, on_batch, held)
-    facts = _card(out.name, network, recipe, training, held, split)
-    card = replace(facts, notes=tuple(notes))
+    watch = watch or Watch()
+    beginning = begin(plan.recipe, plan.backbone)
+    parts = split(plan, beginning.how, on_load)
+    _check_same_run(watch.checkpoints, plan, parts)
+    outcome = fit(beginning, plan.recipe, parts.training, parts.held, watch, cache)
+    crossed = _cross(plan, parts.training, watch, cache)
+    card = _measure(
+        _card(plan.name or out.name, plan, beginning, parts, outcome), beginning, parts, crossed
+    )
     extras = {
-        "history.csv": _to_csv(history),
-        "curves.png": _draw(history),
-        TRAINING_SCANS: _to_csv(training.listing()),
+        "history.csv": _to_csv(outcome.history),
+        "curves.png": _draw(outcome.history),
+        TRAINING_SCANS: _to_csv(parts.training.listing()),
+        HELD_OUT_SCANS: _to_csv(parts.held.listing()),
     }
-    return save_model(network, card, out, extras)
+    return save_model(beginning.network, card, out, extras)
 
 
-def _split(
-    data: Path, val: Path | None, recipe: Finetune, on_load: Progress | None
-) -> tuple[ScanSet, ScanSet, str]:
-    everything = load_scans(data, recipe.size, on_load)
-    if val is not None:
-        held = load_scans(val, recipe.size, on_load)
-        _refuse_overlap(everything, held)
-        return everything, held, "a validation set of other patients; it chose nothing"
-    labels = [LABELS[index] for index in everything.truth]
-    train_part, held_part = split_by_patient(labels, everything.patients, HELD_OUT, recipe.seed)
-    if not held_part:
+@contextmanager
+def run_folder(out: Path, resume: bool) -> Iterator[Path]:
+    """Keep a run beside the model folder it is to make, until that is made.
+
+    Args:
+        out: the model folder.
+        resume: go on with what an earlier run left; otherwise that is removed.
+
+    Raises:
+        BadInputError: there is nothing to resume.
+    """
+    folder = out.parent / f".{out.name}.run"
+    if resume and not folder.is_dir():
         raise BadInputError(
-            "Expected scans of several patients in every class, so that some can be held out. "
-            "Received too few. Give a validation set with --val."
+            f"Expected a run of {out.name!r} that was cut off. There is none beside it. Train "
+            "without --resume."
         )
-    how = f"{HELD_OUT:.0%} of each class held out by patient, seed {recipe.seed}"
-    return everything.take(train_part), everything.take(held_part), how
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_overlap(train: ScanSet, val: ScanSet) -> None:
-    patients = set(train.patients) & set(val.patients)
-    files = set(train.hashes) & set(val.hashes)
-    if patients or files:
+def split(plan: Plan, how: Preprocessing, on_load: Progress | None = None) -> Parts:
+    """Load a plan's scans and split them by patient (see `train` for what it raises)."""
+    everything, unknown = load_scans(plan.data, how, on_load).grouped()
+    check_patients(_labels(everything), everything.patients, least=1)
+    facts: dict[str, Any] = {}
+    if unknown:
+        facts["without_patient"] = (
+            f"{unknown} scans name no patient; groups of nearly equal pictures stand for them, "
+            "so the same eye may be on both sides"
+        )
+    if everything.unreadable:
+        facts["unreadable"] = list(everything.unreadable)
+    if plan.val is not None:
+        held, _ = load_scans(plan.val, how, on_load).grouped()
+        shared = _shared(everything, held)
+        if any(shared.values()) and not plan.leaky:
+            raise _overlap(shared)
+        if any(shared.values()):
+            facts["leaky"] = shared
+        return Parts(everything, held, "a validation set that was given", facts)
+    if plan.hold_out is not None:
+        return _hold_out(everything, plan.hold_out, facts)
+    return _draw_held(everything, plan.recipe.seed, facts)
+
+
+def _check_same_run(folder: Path | None, plan: Plan, parts: Parts) -> None:
+    """Refuse to go on with a run of other scans or settings; a smaller batch is allowed."""
+    if folder is None:
+        return
+    recipe = {**plan.recipe.as_facts(), "batch": None}
+    data = [parts.training.fingerprint(), parts.held.fingerprint()]
+    told = json.dumps([recipe, data, plan.folds, str(plan.backbone)], sort_keys=True).encode()
+    place = folder / "plan.json"
+    if not place.exists():
+        write_atomically(place, told)
+    elif place.read_bytes() != told:
         raise BadInputError(
-            f"Expected other patients in the validation set. {len(patients)} patients and "
-            f"{len(files)} files are in both: its figures would be too good. Split by patient "
-            "(see `octtutor data audit --against`)."
+            "Expected the scans and settings that the run was begun with. They have changed "
+            "since. Train anew."
         )
 
 
-def _card(
-    name: str, network: Network, recipe: Finetune, training: ScanSet, held: ScanSet, split: str
-) -> Card:
-    facts = Card(
+def _hold_out(everything: ScanSet, listing: Path, facts: dict[str, Any]) -> Parts:
+    wanted = {row["sha256"] for row in read_listing(listing)}
+    chosen = [i for i, digest in enumerate(everything.hashes) if digest in wanted]
+    if not chosen:
+        raise BadInputError(
+            f"Expected scans of the list {listing.name!r} among the training scans, to hold them "
+            "out. None is there. Give the folder that holds them."
+        )
+    patients = {everything.patients[index] for index in chosen}
+    theirs = {i for i, patient in enumerate(everything.patients) if patient in patients}
+    if len(chosen) < len(wanted):
+        facts = {**facts, "missing": len(wanted) - len(chosen)}
+    how = f"the scans of {listing.name}; none of their patients was trained on"
+    return Parts(everything.without(theirs), everything.take(chosen), how, facts)
+
+
+def _draw_held(everything: ScanSet, seed: int, facts: dict[str, Any]) -> Parts:
+    train_part, held_part = draw_held_out(_labels(everything), everything.patients, seed)
+    training, held = everything.take(train_part), everything.take(held_part)
+    return Parts(training, held, f"{HELD_OUT:.0%} of each class, by patient, seed {seed}", facts)
+
+
+def _labels(scans: ScanSet) -> list[Diagnosis]:
+    return [LABELS[index] for index in scans.truth]
+
+
+def _shared(training: ScanSet, held: ScanSet) -> dict[str, int]:
+    return {
+        "patients": len(set(training.patients) & set(held.patients)),
+        "files": len(set(training.hashes) & set(held.hashes)),
+    }
+
+
+def _overlap(shared: Mapping[str, int]) -> BadInputError:
+    return BadInputError(
+        f"Expected other patients in the validation set. {shared['patients']} patients and "
+        f"{shared['files']} files are in both: its figures would be too good. Split by patient "
+        "(see `octtutor data audit --against`), or allow it with --leaky: the model's card will "
+        "say so."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossed:
+    logits: npt.NDArray[np.float32]
+    folds: list[list[int]]
+
+
+def _cross(
+    plan: Plan, training: ScanSet, watch: Watch, cache: FeatureCache | None
+) -> _Crossed | None:
+    """Cross-validate, unless the plan has no folds or the run is stopped."""
+    if not plan.folds or watch.should_stop():
+        return None
+    labels = _labels(training)
+    folds = split_folds(labels, training.patients, plan.folds, plan.recipe.seed)
+
+    def fit_without(scans: ScanSet, inner: Watch) -> Beginning:
+        beginning = begin(plan.recipe, plan.backbone)
+        fit(beginning, plan.recipe, scans, None, inner, cache)
+        return beginning
+
+    logits = cross_validate(training, folds, fit_without, watch)
+    return None if logits is None else _Crossed(logits, folds)
+
+
+def _measure(card: Card, made: Beginning, parts: Parts, crossed: _Crossed | None) -> Card:
+    """Fill in temperature and figures: from the folds where there are any, else the held-out."""
+    held = KerasEngine(made.network, card).logits_many(parts.held.scans)
+    if crossed is None:
+        heat = fit_temperature(held, parts.held.truth)
+        figures = model_figures(parts.held.truth, softmax(held / heat), parts.held.patients)
+        return replace(card, temperature=heat, figures=figures)
+    truth = parts.training.truth
+    heat = fit_temperature(crossed.logits, truth)
+    return replace(
+        card,
+        temperature=heat,
+        figures=model_figures(truth, _scaled_apart(crossed, truth), parts.training.patients),
+        figures_from=f"cross-validation over {len(truth)} training scans of "
+        f"{len(set(parts.training.patients))} patients, {len(crossed.folds)} folds by patient",
+        more_figures={
+            card.figures_from: model_figures(
+                parts.held.truth, softmax(held / heat), parts.held.patients
+            )
+        },
+    )
+
+
+def _scaled_apart(crossed: _Crossed, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Return probabilities, each fold's scaled by the temperature of the other folds."""
+    chances = np.zeros_like(crossed.logits)
+    for fold in crossed.folds:
+        others = np.setdiff1d(np.arange(len(truth)), fold)
+        heat = fit_temperature(crossed.logits[others], truth[others])
+        chances[fold] = softmax(crossed.logits[fold] / heat)
+    return chances
+
+
+def _card(name: str, plan: Plan, made: Beginning, parts: Parts, outcome: Outcome) -> Card:
+    held = parts.held
+    ended = {"stopped": outcome.stopped} if outcome.stopped else {}
+    chose: dict[str, str] = {}
+    if outcome.stopped or not _keeps_last(plan.recipe):
+        chose["chose"] = "the kept epoch was chosen on these scans: figures are a little too good"
+    patients = len(set(held.patients))
+    return Card(
         name=name,
         labels=tuple(map(str, LABELS)),
-        input_size=recipe.size,
-        preprocessing={"version": preprocess.VERSION, "what": preprocess.DESCRIPTION},
-        backbone={"name": "lite0", "origin": imagenet.ORIGIN, "licence": imagenet.LICENCE},
-        head=GAP_DENSE,
-        flip_average=True,
-        recipe=recipe.as_facts(),
-        training_data=training.fingerprint(),
-        split={"how": split, "validation": held.fingerprint()},
+        **made.card_facts(),
+        recipe={**plan.recipe.as_facts(), "kept": outcome.name, **ended},
+        training_data=parts.training.fingerprint(),
+        split={"how": parts.how, "validation": held.fingerprint(), **parts.facts, **chose},
         figures={},
-        figures_from=f"{len(held.names)} scans of {len(set(held.patients))} patients: {split}",
+        figures_from=f"{len(held.names)} scans of {patients} patients: {parts.how}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         program_version=__version__,
         weights_sha256="",
+        notes=plan.notes,
     )
-    chances = KerasEngine(network, facts).run_many(held.scans)
-    return replace(facts, figures=model_figures(held.truth, chances, held.patients))
+
+
+def _keeps_last(recipe: Recipe) -> bool:
+    return isinstance(recipe, Finetune) and recipe.choose == "last"
 
 
 def _to_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
@@ -129,7 +311,7 @@ def _to_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _draw(history: list[dict[str, float]]) -> bytes:
+def _draw(history: Sequence[Measures]) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")

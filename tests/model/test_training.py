@@ -1,34 +1,64 @@
 """The recipe learns, writes a whole folder, and refuses what would make its figures false."""
 
 import csv
+import hashlib
+import shutil
+from dataclasses import fields, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.listing import draw_listing, read_listing, write_listing
+from octtutor.datasets.sources import open_source
 from octtutor.errors import BadInputError
-from octtutor.model.augment import Augmentation, augment
+from octtutor.model.augment import MILD, Augmentation, augment
+from octtutor.model.card import read_card
 from octtutor.model.evaluation import evaluate
 from octtutor.model.finetune import Finetune, OneCycle
 from octtutor.model.folder import load_model
 from octtutor.model.loading import load_scans
-from octtutor.model.training import train
+from octtutor.model.loop import Watch
+from octtutor.model.preprocess import Preprocessing
+from octtutor.model.pretrained import BackboneSource
+from octtutor.model.training import Plan, split, train
 from octtutor.phantom import make
-from tests.conftest import MODEL, write_scans
+from tests.conftest import MODEL, ROOT, write_scans
 
-SMALL = Finetune(epochs=6, batch=8, size=96, peak_rate=2e-3)
+SMALL = Finetune(epochs=6, batch=8, augmentation=MILD)
+TINY = Finetune(epochs=1, batch=8)
+SMALL_INPUT = BackboneSource(size=64)
+
+
+def listing_of(data: Path) -> list[dict[str, str]]:
+    with open_source(data) as members:
+        return [
+            {
+                "sha256": hashlib.sha256(member.read()).hexdigest(),
+                "label": str(member.place.label),
+                "patient": member.place.patient or "",
+                "name": member.name,
+            }
+            for member in members
+        ]
 
 
 def test_training_writes_a_model_that_has_learned(tmp_path: Path):
     data = write_scans(tmp_path / "data", per_class=8)
     seen = []
     out = tmp_path / "model"
-    card = train(data, out, SMALL, on_epoch=lambda epoch, _: seen.append(epoch))
+    card = train(
+        Plan(data, SMALL, BackboneSource(size=96)),
+        out,
+        watch=Watch(lambda epoch, _: seen.append(epoch)),
+    )
     assert seen == [1, 2, 3, 4, 5, 6]
     assert {path.name for path in out.iterdir()} == {
         "card.json",
         "curves.png",
+        "held_out_scans.csv",
         "history.csv",
         "training_scans.csv",
         "weights.safetensors",
@@ -49,23 +79,76 @@ def test_training_writes_a_model_that_has_learned(tmp_path: Path):
 
 def test_the_same_seed_trains_the_same_network(tmp_path: Path):
     data = write_scans(tmp_path / "data", per_class=3)
-    recipe = Finetune(epochs=1, batch=4, size=64)
-    runs = [train(data, tmp_path / name, recipe, val=None).figures for name in ("a", "b")]
+    recipe = Finetune(epochs=1, batch=4)
+    runs = [train(Plan(data, recipe, SMALL_INPUT), tmp_path / name).figures for name in ("a", "b")]
     assert runs[0]["brier"] == pytest.approx(runs[1]["brier"], abs=1e-3)
 
 
 def test_a_validation_set_with_the_same_patients_is_refused(tmp_path: Path, scans: Path):
     other = write_scans(tmp_path / "val", per_class=1)
     with pytest.raises(BadInputError, match="4 patients and 4 files are in both"):
-        train(scans, tmp_path / "model", SMALL, val=other)
+        train(Plan(scans, SMALL, val=other), tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_the_scans_of_a_list_are_held_out_with_all_of_their_patients(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=4)
+    twin = data / "CNV" / "CNV-1000-2.png"  # a second scan of the first patient
+    shutil.copy(data / "CNV" / "CNV-1001-1.png", twin)
+    with twin.open("ab") as file:
+        file.write(b"another file")
+    rows = draw_listing(listing_of(data), 1, seed=0)
+    wanted = {row["sha256"] for row in rows if row["patient"] != "1000"}
+    wanted |= {row["sha256"] for row in listing_of(data) if row["name"] == "CNV/CNV-1000-1.png"}
+    listing = tmp_path / "list.csv"
+    write_listing(listing, [row for row in listing_of(data) if row["sha256"] in wanted])
+    parts = split(Plan(data, TINY, hold_out=listing), Preprocessing(32))
+    assert set(parts.held.hashes) == wanted
+    assert not set(parts.held.patients) & set(parts.training.patients)
+    assert "CNV/CNV-1000-2.png" not in parts.training.names + parts.held.names
+
+
+def test_folds_give_the_cards_figures_and_the_held_out_scans_stand_beside(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=4)
+    val = write_scans(tmp_path / "val", per_class=5)
+    phases, run = [], tmp_path / "run"
+    watch = Watch(on_phase=phases.append, checkpoints=run)
+    plan = Plan(data, TINY, SMALL_INPUT, val=val, leaky=True, folds=2)
+    card = train(plan, tmp_path / "model", watch=watch)
+    assert phases == ["fold 1 of 2", "fold 2 of 2"]
+    assert card.figures["n"] == 16
+    assert "2 folds by patient" in card.figures_from
+    (beside,) = card.more_figures.values()
+    assert beside["n"] == 20
+    assert card.split["leaky"] == {"patients": 16, "files": 16}
+    assert 0.25 <= card.temperature <= 4
+    again = train(plan, tmp_path / "again", watch=replace(watch, on_phase=None))  # all is there
+    assert again.figures == card.figures
+    assert again.weights_sha256 == card.weights_sha256
+    with pytest.raises(BadInputError, match="They have changed since"):
+        train(replace(plan, folds=0), tmp_path / "third", watch=watch)
+
+
+def test_scans_without_patients_are_grouped_by_what_they_show(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=3)
+    for path in list(data.rglob("*.png")):
+        number = path.stem.split("-")[1]
+        scan = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(path.with_name(f"scan {number}.png")), scan)
+        cv2.imwrite(str(path.with_name(f"scan {number}b.png")), np.clip(scan + 1, 0, 255))
+        path.unlink()
+    parts = split(Plan(data, TINY), Preprocessing(64))
+    assert "24 scans name no patient" in parts.facts["without_patient"]
+    for scans in (parts.training, parts.held):
+        numbers = [name.split("scan ")[1][:4] for name in scans.names]
+        assert all(numbers.count(number) == 2 for number in numbers)
 
 
 def test_a_missing_class_is_named(tmp_path: Path, scans: Path):
     for path in (scans / "DRUSEN").iterdir():
         path.unlink()
-    with pytest.raises(BadInputError, match="None of DRUSEN"):
-        train(scans, tmp_path / "model", SMALL)
+    with pytest.raises(BadInputError, match="none of DRUSEN"):
+        train(Plan(scans, SMALL), tmp_path / "model")
 
 
 def test_one_patient_a_class_cannot_be_split(tmp_path: Path):
@@ -75,8 +158,8 @@ def test_one_patient_a_class_cannot_be_split(tmp_path: Path):
         source = write_scans(tmp_path / f"x-{label}", per_class=1)
         name = next((source / label).iterdir())
         name.rename(folder / label / f"{label}-1-1.png")
-    with pytest.raises(BadInputError):
-        train(folder, tmp_path / "model", SMALL)
+    with pytest.raises(BadInputError, match="All scans of CNV are of one patient"):
+        train(Plan(folder, SMALL), tmp_path / "model")
 
 
 def test_unreadable_scans_are_left_out_and_named(scans: Path):
@@ -87,7 +170,8 @@ def test_unreadable_scans_are_left_out_and_named(scans: Path):
 
 
 def test_no_augmentation_changes_nothing_but_the_side():
-    still = Augmentation(0, 0, 0, 0, 0, 0, 0, 0.11)
+    nothing = dict.fromkeys((field.name for field in fields(Augmentation)), 0.0)
+    still = Augmentation(**{**nothing, "grain": 1.0, "coarse": 1.0})
     scan = make(LABELS[0], np.random.default_rng(1), (128, 128)).scan
     copies = [augment(scan, np.random.default_rng(seed), still) for seed in range(12)]
     for copy in copies:
@@ -114,13 +198,28 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing():
 
 
 @pytest.mark.real_scans
-def test_the_shipped_model_reads_real_scans_of_other_patients(real_scans: Path):
-    figures = evaluate(MODEL, real_scans / "test")
-    assert figures["n"] == 180
+def test_the_shipped_model_reads_the_hundred_whose_patients_it_never_saw(real_scans: Path):
+    figures = evaluate(MODEL, real_scans, only=ROOT / "quizzes" / "kermanys-hundred.csv")
+    assert figures["n"] == 100
     assert not figures["leaky"]
     assert figures["accuracy"] >= 0.97
     assert figures["weighted_error"] <= 0.048
     assert figures["specificity"] >= 0.96
+
+
+def test_the_shipped_models_figures_are_from_folds_by_patient():
+    card = read_card(MODEL)
+    assert "5 folds by patient" in card.figures_from
+    assert card.figures["n"] == card.training_data["files"]
+    assert card.figures["accuracy"] >= 0.985
+    assert card.figures["weighted_error"] <= 0.02
+    assert card.figures["ece"] <= 0.03
+    hundred = {row["sha256"] for row in read_listing(ROOT / "quizzes" / "kermanys-hundred.csv")}
+    patients = {row["patient"] for row in read_listing(ROOT / "quizzes" / "kermanys-hundred.csv")}
+    trained = read_listing(MODEL / "training_scans.csv")
+    assert len(hundred) == 100
+    assert not hundred & {row["sha256"] for row in trained}
+    assert not patients & {row["patient"] for row in trained}
 
 
 @pytest.mark.real_scans
