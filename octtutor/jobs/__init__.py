@@ -1,0 +1,1 @@
+"""Long work in its own process: start, follow, stop, resume; survives the page and the server."""
