@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from octtutor.ui.practise import ASSETS, PractiseHandlers, build_practise_tab
-from octtutor.ui.texts import PURPOSE, TAGLINE, TITLE
+from octtutor.ui.texts import EDUCATORS, PURPOSE, TAGLINE, TITLE
 
 ACCENT = "#f2e6cf"
 
@@ -17,7 +17,7 @@ def build_page(practise: PractiseHandlers) -> gr.Blocks:
     ) as page:
         gr.HTML(
             f"<header id='head'><h1>{TITLE}</h1><p>{TAGLINE}</p>"
-            f"<p class='purpose'>{PURPOSE}</p></header>"
+            f"<p class='purpose'>{PURPOSE} <a href='educator/'>{EDUCATORS['link']}</a></p></header>"
         )
         build_practise_tab(page, practise)
     page.queue(max_size=256)
@@ -37,5 +37,7 @@ def look() -> dict[str, Any]:
         button_primary_text_color_dark="*neutral_900",
         body_text_color_subdued_dark="*neutral_300",
         block_label_text_color_dark="*neutral_300",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
     )
     return {"theme": theme, "css": (ASSETS / "page.css").read_text("utf-8")}

@@ -11,7 +11,7 @@ from octtutor.core.answer import parse_choice
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.quiz import Attempt
 from octtutor.errors import BadInputError, OctTutorError, StaleError, StoreError
-from octtutor.tutor.ports import Predictor
+from octtutor.tutor.ports import Shelf
 from octtutor.tutor.practice import Practice
 from octtutor.tutor.results import results, to_csv
 from octtutor.ui.results_card import results_card
@@ -43,9 +43,9 @@ class Screen:
 class PractiseHandlers:
     """What the page's events do. Values in, values out; knows no component."""
 
-    def __init__(self, practice: Practice, predictor: Predictor) -> None:
-        """Take the use cases and the model in use."""
-        self._practice, self._predictor = practice, predictor
+    def __init__(self, practice: Practice, shelf: Shelf) -> None:
+        """Take the use cases and the models at hand."""
+        self._practice, self._shelf = practice, shelf
 
     def restore(self, browser: Browser) -> Screen:
         """Return what a reloaded page shows: the running quiz at its case, or the start."""
@@ -134,16 +134,17 @@ class PractiseHandlers:
         ]
 
     def model_line(self) -> str:
-        """Say how the model is."""
-        if not self._predictor.is_ready:
-            return START["model_loading"].format(name=self._predictor.name)
-        if self._predictor.fault:
-            return START["model_fault"].format(fault=self._predictor.fault)
-        return START["model_ready"].format(name=self._predictor.name)
+        """Say how the model is that a new quiz would get."""
+        model = self._shelf.current()
+        if not model.is_ready:
+            return START["model_loading"].format(name=model.name)
+        if model.fault:
+            return START["model_fault"].format(fault=model.fault)
+        return START["model_ready"].format(name=model.name)
 
     def model_settled(self) -> bool:
-        """Whether `model_line` will not change any more."""
-        return self._predictor.is_ready
+        """Whether `model_line` stays as it is until another model is published."""
+        return self._shelf.current().is_ready
 
     def _current(self, attempt: Attempt) -> View:
         question = self._practice.question(attempt.trainee_id, attempt.id)
@@ -207,7 +208,7 @@ class _Events:
         return _show(_told(lambda: self._handlers.last_results(kept)))
 
     def again(self, kept: Browser) -> tuple[Any, ...]:
-        return (*_show(Screen(IDLE)), self._last(kept))
+        return (*_show(Screen(IDLE)), self._last(kept), *self.tick())
 
     def tick(self) -> tuple[str, gr.Timer]:
         return self._handlers.model_line(), gr.Timer(active=not self._handlers.model_settled())
@@ -241,7 +242,7 @@ def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers) -> None:
     desk.select(events.next, [browser], shown, **quiz)
     desk.clear(events.end, [browser], shown, **quiz)
     last.click(events.last, [browser], shown, **quiz)
-    again.click(events.again, [browser], [*shown, last], **quiz)
+    again.click(events.again, [browser], [*shown, last, model, timer], **quiz)
     timer.tick(events.tick, None, [model, timer], **quiet)
 
 

@@ -1,32 +1,57 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import gradio as gr
+from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
+from octtutor.ui.gate import UNDER
 from octtutor.ui.page import look
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MAX_BODY = 2_000_000
 """Bytes; nothing that practising sends is larger."""
-_CLOSED = ("/upload", "/proxy=", "/monitoring")
+_CLOSED = ("/upload", "/proxy=", "/monitoring", "/file=", "/file/")
+"""This page's pictures travel as data; its file routes would reach what educators upload."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 
 
+class Doors:
+    """ASGI middleware: hands what is under `/educator` to the educators' application.
+
+    The two pages share the port and nothing else, so that the trainees' page knows no component
+    and no endpoint of the other.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        educators: ASGIApp,
+    ) -> None:
+        """Wrap the trainees' application.
+
+        Args:
+            app: the trainees'.
+            educators: the educators', see `build_educator_app`.
+        """
+        self._app, self._educators = app, educators
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Choose the door."""
+        path = scope.get("path", "")
+        ours = path == UNDER or path.startswith(f"{UNDER}/")
+        await (self._educators if ours else self._app)(scope, receive, send)
+
+
 class Guard:
     """ASGI middleware: security headers, no relaying of other sites, no uploads, small bodies."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         """Wrap an application."""
         self._app = app
 
@@ -47,7 +72,7 @@ class _Limited:
         self._receive = receive
         self._seen = 0
 
-    async def __call__(self) -> dict[str, Any]:
+    async def __call__(self) -> Message:
         message = await self._receive()
         self._seen += len(message.get("body", b""))
         if self._seen > MAX_BODY:
@@ -57,7 +82,7 @@ class _Limited:
 
 def _refusal(scope: Scope) -> int | None:
     path = scope["path"]
-    if any(part in path for part in _CLOSED) or "file=http" in path:
+    if any(part in path for part in _CLOSED):
         return 403
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return 413 if not length.isdigit() or int(length) > MAX_BODY else None
@@ -69,7 +94,7 @@ async def _refuse(status: int, send: Send) -> None:
 
 
 def _with_headers(send: Send) -> Send:
-    async def sender(message: dict[str, Any]) -> None:
+    async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
         await send(message)
@@ -96,11 +121,12 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def serve_page(page: gr.Blocks, host: str, port: int, share: bool) -> str:
+def serve_page(page: gr.Blocks, educators: FastAPI, host: str, port: int, share: bool) -> str:
     """Start the server in the background and return its address.
 
     Args:
         page: what `build_page` returned.
+        educators: what `build_educator_app` returned; it must know the same host and share.
         host: the address to listen on.
         port: likewise.
         share: also make a public link (Gradio's relay).
@@ -120,7 +146,12 @@ def serve_page(page: gr.Blocks, host: str, port: int, share: bool) -> str:
         mcp_server=False,
         state_session_capacity=1000,
         max_file_size=MAX_BODY,
-        app_kwargs={"middleware": [Middleware(Guard)], "docs_url": None, "redoc_url": None},
+        app_kwargs={
+            "middleware": [Middleware(Doors, educators=educators), Middleware(Guard)],
+            "lifespan": lambda _app: educators.router.lifespan_context(educators),
+            "docs_url": None,
+            "redoc_url": None,
+        },
         **look(),
     )
     return str(local)

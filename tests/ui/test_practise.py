@@ -12,14 +12,14 @@ from octtutor.errors import BadInputError, OctTutorError
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
 from octtutor.ui.practise import PractiseHandlers
 from octtutor.ui.texts import LOOK_FOR, TELL_APART, advice
-from tests.tutor.conftest import images, practice, predictor, store  # noqa: F401
+from tests.tutor.conftest import images, practice, predictor, shelf, store  # noqa: F401
 
 LABEL_WORDS = ("CNV", "DME", "DRUSEN", "NORMAL")
 
 
 @pytest.fixture
-def handlers(practice, predictor) -> PractiseHandlers:  # noqa: F811
-    return PractiseHandlers(practice, predictor)
+def handlers(practice, shelf) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(practice, shelf)
 
 
 @pytest.fixture

@@ -196,6 +196,7 @@ function drawChances() {
   const head = make("tr");
   const title = make("th", "", `${T.model}: ${view.model.label} ${view.model.chances[view.model.label].toFixed(2)}`);
   title.colSpan = 3;
+  title.title = view.model.name;
   head.append(title);
   body.append(head);
   for (const label of LABELS) {
