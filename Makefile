@@ -24,8 +24,9 @@ format: $(READY)  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## measure one scan's answer: milliseconds, and against Keras's predict
+bench: $(READY)  ## measure one scan's answer against Keras's predict, and cached training
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/training.py
 
 pictures: $(READY)  ## take the pictures of README and docs (needs Chromium)
 	$(BIN)/python docs/take_pictures.py

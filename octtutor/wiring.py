@@ -1,7 +1,8 @@
 """The only file that knows every concrete part."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,18 +10,23 @@ from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
 from octtutor.errors import SettingsError
-from octtutor.model.predictor import ModelPredictor
+from octtutor.jobs.queue import Jobs
 from octtutor.model.registry import find_model
-from octtutor.settings import Settings
+from octtutor.model.shelf import ModelShelf
+from octtutor.settings import DEFAULT, Settings
 from octtutor.store.contract import Store
 from octtutor.store.engines import open_engine
 from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
+from octtutor.tutor.educators import Educators
 from octtutor.tutor.importing import EMBEDDED, Imported, import_scans
 from octtutor.tutor.practice import Practice
+from octtutor.tutor.scans import Scans
+from octtutor.tutor.training import TrainingScans
 
 if TYPE_CHECKING:
     import gradio as gr
+    from fastapi import FastAPI
 
 EMBEDDED_TITLE = "Embedded deck"
 Progress = Callable[[int, int], None]
@@ -54,6 +60,15 @@ def read_port(env: Mapping[str, str]) -> int:
     return int(port)
 
 
+def find_folder(name: str, settings: Settings) -> Path:
+    """Return the folder of a model; `default` is the one in use here (see `find_model`).
+
+    Raises:
+        ModelError: there is none.
+    """
+    return find_model(settings.model if name == DEFAULT else name, settings.model_folders)
+
+
 def open_store(settings: Settings) -> Store:
     """Open the records, migrated to this version (see `upgrade` for what it raises)."""
     settings.make_home()
@@ -65,6 +80,21 @@ def open_store(settings: Settings) -> Store:
 def open_archive(settings: Settings) -> Archive:
     """Open records and scans."""
     return Archive(open_store(settings), ImageFolder(settings.images))
+
+
+@contextmanager
+def opened_educators(settings: Settings) -> Iterator[Educators]:
+    """Open the educators' accounts, and close the records afterwards."""
+    store = open_store(settings)
+    try:
+        yield Educators(store, now)
+    finally:
+        store.close()
+
+
+def open_jobs(settings: Settings) -> Jobs:
+    """Return the training runs of this data home; nothing is written."""
+    return Jobs(settings.jobs, now, {"OCTTUTOR_HOME": str(settings.home)})
 
 
 def now() -> datetime:
@@ -85,13 +115,48 @@ def add_embedded_deck(archive: Archive) -> None:
     import_into(archive, deck, EMBEDDED, EMBEDDED_TITLE, None)
 
 
-def build(archive: Archive, predictor: ModelPredictor) -> "gr.Blocks":
+def build(archive: Archive, shelf: ModelShelf) -> "gr.Blocks":
     """Compose the page."""
     from octtutor.ui.page import build_page
     from octtutor.ui.practise import PractiseHandlers
 
-    practice = Practice(archive.store, archive.images, predictor, now)
-    return build_page(PractiseHandlers(practice, predictor))
+    practice = Practice(archive.store, archive.images, shelf, now)
+    return build_page(PractiseHandlers(practice, shelf))
+
+
+def build_educators(archive: Archive, settings: Settings, host: str, share: bool) -> "FastAPI":
+    """Compose the educators' page and what stands before it; after `prepare_environment`.
+
+    Args:
+        archive: records and scans.
+        settings: where things are.
+        host: the address the server will listen on; on another than loopback nobody is an
+            educator without signing in.
+        share: whether there will be a public link; likewise.
+    """
+    from octtutor.ui.doorkeeper import Doorkeeper, is_local
+    from octtutor.ui.educator import build_educator_app, build_educator_page
+    from octtutor.ui.scans import ScansHandlers, build_scans_tab
+    from octtutor.ui.training import build_train_tab
+    from octtutor.ui.training_handlers import TrainHandlers
+
+    doorkeeper = Doorkeeper(Educators(archive.store, now), is_local(host, share))
+    require = doorkeeper.require_educator
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"]) / "educators"
+    scans = ScansHandlers(Scans(archive.store, archive.images, now), uploads)
+    training = TrainHandlers(
+        TrainingScans(archive.store, archive.images, settings.listings),
+        open_jobs(settings),
+        settings.model_folders,
+        settings.model,
+        lambda upload, progress: scans.add(upload, "", "", progress),
+    )
+    tabs = [
+        lambda page: build_scans_tab(page, scans, require),
+        lambda page: build_train_tab(page, training, require),
+    ]
+    page = build_educator_page(doorkeeper, tabs)
+    return build_educator_app(page, doorkeeper, uploads, settings.max_upload)
 
 
 def serve(
@@ -110,14 +175,14 @@ def serve(
     from octtutor.ui.serving import check_port, serve_page
 
     check_port(host, port)
-    folder = find_model(settings.model, settings.model_folders)
+    shelf = ModelShelf(settings.model_folders, settings.predictions, settings.model)
     archive = open_archive(settings)
     try:
         add_embedded_deck(archive)
-        predictor = ModelPredictor(folder, settings.predictions)
-        page = build(archive, predictor)
-        predictor.start()
-        address = serve_page(page, host, port, share)
+        page = build(archive, shelf)
+        shelf.current()  # begins to load beside the page
+        educators = build_educators(archive, settings, host, share)
+        address = serve_page(page, educators, host, port, share)
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()
     finally:

@@ -59,6 +59,39 @@ def audit(
         _say(report)
 
 
+@app.command("draw")
+def draw(
+    path: Source,
+    out: Annotated[Path, typer.Option(help="The list to write (CSV).")],
+    per_class: Annotated[int, typer.Option(min=1, help="Scans of each class.")] = 25,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same scans.")] = 2017,
+    as_json: Json = False,
+) -> None:
+    """Draw scans at random, as many of each class, into a list: names and hashes, no pictures."""
+    import hashlib
+
+    from octtutor.datasets.listing import draw_listing, write_listing
+    from octtutor.datasets.sources import open_source, scans_of
+
+    with open_source(path) as members:
+        rows = [
+            {
+                "sha256": hashlib.sha256(member.read()).hexdigest(),
+                "label": str(member.place.label),
+                "patient": member.place.patient or "",
+                "name": member.name,
+            }
+            for member in scans_of(members, path)
+        ]
+    drawn = draw_listing(rows, per_class, seed)
+    write_listing(out, drawn)
+    patients = len({row["patient"] for row in drawn})
+    if as_json:
+        print_json({"list": str(out), "scans": len(drawn), "patients": patients, "seed": seed})
+        return
+    typer.echo(f"Written: {out}, {len(drawn)} scans of {patients} patients (seed {seed})")
+
+
 def _say(report: dict[str, Any]) -> None:
     typer.echo(f"{report['files']} scans of {report['patients']} patients")
     for split, classes in report["splits"].items():

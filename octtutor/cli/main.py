@@ -7,7 +7,17 @@ import warnings
 import typer
 from PIL import Image
 
-from octtutor.cli import data, models, network, phantom, serving
+from octtutor.cli import (
+    cache,
+    data,
+    educators,
+    jobs,
+    models,
+    network,
+    phantom,
+    publishing,
+    serving,
+)
 from octtutor.cli.output import one_line_errors
 from octtutor.wiring import prepare_environment, read_settings
 
@@ -26,7 +36,14 @@ app.command("train")(network.train)
 app.command("evaluate")(network.evaluate)
 app.command("predict")(network.predict)
 app.command("explain")(network.explain)
+models.app.command("publish")(publishing.publish)
+models.app.command("use")(publishing.use)
+models.app.command("rollback")(publishing.rollback)
+models.app.command("compare")(publishing.compare)
 app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(cache.app, name="cache")
+app.add_typer(educators.app, name="educator")
 app.add_typer(serving.db, name="db")
 
 

@@ -1,10 +1,11 @@
-"""`octtutor models list`."""
+"""`octtutor models list|import`."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from octtutor.cli.output import Json, print_json
+from octtutor.cli.output import Json, note, print_json
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
@@ -14,16 +15,15 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the models, and which one is in use."""
-    from octtutor.model.registry import find_model, list_models
+    from octtutor.model.registry import override_note, survey
     from octtutor.wiring import read_settings
 
     settings = read_settings()
-    entries = list_models(settings.model_folders)
-    used = find_model(settings.model, settings.model_folders) if entries else None
+    found = survey(settings.model, settings.model_folders)
     rows: list[dict[str, Any]] = [
         {
             "name": entry.name,
-            "in_use": entry.folder == used,
+            "in_use": entry.folder == found.in_use,
             "shipped": entry.shipped,
             "usable": entry.fault is None,
             "fault": entry.fault,
@@ -34,8 +34,11 @@ def list_(
             "figures_from": entry.card.figures_from if entry.card else None,
             "weights_sha256": entry.card.weights_sha256 if entry.card else None,
         }
-        for entry in entries
+        for entry in found.entries
     ]
+    for remark in (found.fault, override_note(settings.model)):
+        if remark:
+            note(remark)
     if as_json:
         print_json(rows)
         return
@@ -43,8 +46,43 @@ def list_(
         typer.echo("No models. Train one: octtutor train --data FOLDER --out models/NAME")
     for row in rows:
         star = "*" if row["in_use"] else " "
-        what = row["fault"] or f"accuracy {row['accuracy']:.3f} on {row['figures_from']}"
-        typer.echo(f"{star} {row['name']}: {what}")
+        typer.echo(f"{star} {row['name']}: {row['fault'] or _figures(row)}")
+
+
+def _figures(row: dict[str, Any]) -> str:
+    if row["accuracy"] is None:
+        return "no figures; measure it with `octtutor evaluate`"
+    return f"accuracy {row['accuracy']:.3f} on {row['figures_from']}"
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="A model folder, a ZIP or tar of one, or the article's head.")
+    ],
+    name: Annotated[str, typer.Option("--as", help="What the model will be called.")],
+    backbone_weights: Annotated[
+        str,
+        typer.Option(help="For the article's head: imagenet, a Keras file without top, or none."),
+    ] = "imagenet",
+    as_json: Json = False,
+) -> None:
+    """Import a model from elsewhere; weights only, no code is run."""
+    from octtutor.model.backend import import_keras_quietly
+    from octtutor.wiring import read_settings
+
+    import_keras_quietly()
+    from octtutor.model.importing import import_model
+
+    settings = read_settings()
+    settings.make_home()
+    card, folder = import_model(file, name, settings.model_folders[0], backbone_weights)
+    if as_json:
+        print_json({"name": card.name, "folder": str(folder), "notes": list(card.notes)})
+        return
+    typer.echo(f"Imported: {card.name}, in {folder}")
+    for line in card.notes:
+        typer.echo(f"  {line}")
 
 
 @app.callback()

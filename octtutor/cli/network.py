@@ -7,70 +7,140 @@ from typing import Annotated, Any
 import typer
 
 from octtutor.cli.output import Json, note, print_json, progress_bar
+from octtutor.jobs.order import Order
 from octtutor.model.backend import import_keras_quietly
+from octtutor.model.card import Card
 from octtutor.settings import DEFAULT
-from octtutor.wiring import read_settings
+from octtutor.wiring import find_folder, read_settings
 
+RECIPES = ("finetune", "features", "article")
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Training scans: folder, ZIP or tar.")],
+    data: Annotated[Path, typer.Option(help="Training scans: folder, ZIP, tar, or a list (CSV).")],
     out: Annotated[Path, typer.Option(help="The model folder to make.")],
-    recipe: Annotated[str, typer.Option(help="How to train: finetune.")] = "finetune",
+    recipe: Annotated[str, typer.Option(help="finetune, features or article.")] = "finetune",
     val: Annotated[Path | None, typer.Option(help="Scans to measure on.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the scans.")] = 12,
-    batch: Annotated[int, typer.Option(min=2, help="Scans a step.")] = 32,
+    hold_out: Annotated[
+        Path | None,
+        typer.Option(help="A list (CSV) of scans in --data to measure on, not to train on."),
+    ] = None,
+    leaky: Annotated[
+        bool, typer.Option("--leaky", help="Allow the same patients in --val; the card says so.")
+    ] = False,
+    folds: Annotated[
+        int, typer.Option(min=0, help="Also cross-validate over so many folds by patient.")
+    ] = 0,
+    backbone: Annotated[
+        str | None, typer.Option(help="lite0, or a name of keras.applications.")
+    ] = None,
+    backbone_weights: Annotated[
+        str | None, typer.Option(help="imagenet, none, or a Keras weights file without top.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Side of the input, pixels.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A model to start from, by name or folder.")
+    ] = None,
+    head: Annotated[
+        str, typer.Option(help="For features: gap-dense or conv-flatten.")
+    ] = "gap-dense",
+    choose: Annotated[
+        str | None, typer.Option(help="For finetune: keep the last epoch, or by weighted_error.")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=1, help="For finetune: end after so many epochs without a lower one."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the scans.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Scans a step.")] = None,
     seed: Annotated[int, typer.Option(help="Fixes order and augmentation.")] = 2017,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was cut off.")
+    ] = False,
     note_: Annotated[
         list[str] | None, typer.Option("--note", help="A line for the card; may be repeated.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a network and write its folder (weights, card, history, curves)."""
-    if recipe != "finetune":
-        raise typer.BadParameter(f"expected finetune, received {recipe}", param_hint="--recipe")
-    import_keras_quietly()
-    from octtutor.model.finetune import Finetune
-    from octtutor.model.training import train as train_model
-
-    settings = Finetune(epochs=epochs, batch=batch, seed=seed)
-    with progress_bar("reading") as reading, progress_bar("training", "step") as training:
-        card = train_model(
-            data,
-            out,
-            settings,
-            val,
-            on_load=reading,
-            on_batch=training,
-            on_epoch=_say_epoch,
-            notes=note_ or (),
-        )
+    if recipe not in RECIPES:
+        expected = ", ".join(RECIPES)
+        raise typer.BadParameter(f"expected {expected}, got {recipe}", param_hint="--recipe")
+    order = Order(
+        title=out.name,
+        data=str(data),
+        val=str(val) if val else None,
+        hold_out=str(hold_out) if hold_out else None,
+        leaky=leaky,
+        recipe=recipe,
+        backbone=backbone,
+        backbone_weights=backbone_weights,
+        size=size,
+        start=start,
+        head=head,
+        choose=choose,
+        patience=patience,
+        epochs=epochs,
+        batch=batch,
+        folds=folds,
+        seed=seed,
+        notes=tuple(note_ or ()),
+    )
+    card = _train(order, out, resume)
     if as_json:
-        print_json({"name": card.name, "folder": str(out), "figures": card.figures})
+        told = {"figures": card.figures, "figures_from": card.figures_from}
+        print_json({"name": card.name, "folder": str(out), "kept": card.recipe["kept"], **told})
         return
     typer.echo(f"Written: {out} (weights, card.json, history.csv, curves.png)")
     _say_figures(card.figures)
 
 
+def _train(order: Order, out: Path, resume: bool) -> Card:
+    import_keras_quietly()
+    from octtutor.jobs.planning import open_cache, to_plan
+    from octtutor.model.loop import Watch
+    from octtutor.model.training import run_folder
+    from octtutor.model.training import train as train_model
+
+    settings = read_settings()
+    plan = to_plan(order, settings)
+    with (
+        progress_bar("reading") as reading,
+        progress_bar("training", "step") as training,
+        run_folder(out, resume) as checkpoints,
+    ):
+        watch = Watch(_say_epoch, training, on_phase=note, checkpoints=checkpoints)
+        return train_model(plan, out, reading, watch, open_cache(settings))
+
+
 def evaluate(
     data: Annotated[Path, typer.Option(help="Scans with known truth: folder, ZIP or tar.")],
     model: Model = DEFAULT,
+    only: Annotated[
+        Path | None, typer.Option(help="A list (CSV) of the scans in --data that are wanted.")
+    ] = None,
+    corrupted: Annotated[
+        bool,
+        typer.Option("--corrupted", help="Also on copies as other devices would make them."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a model on scans with known truth."""
     import_keras_quietly()
     from octtutor.model.evaluation import evaluate as measure
-    from octtutor.model.registry import find_model
 
-    with progress_bar("reading") as reading:
-        figures = measure(find_model(model, read_settings().model_folders), data, reading)
+    with progress_bar("reading") as reading, progress_bar("corrupting") as copying:
+        folder = find_folder(model, read_settings())
+        figures = measure(folder, data, reading, copying if corrupted else None, only)
     if as_json:
         print_json(figures)
         return
     _say_figures(figures)
     for miss in figures["misclassified"]:
         typer.echo(f"  {miss['source']}: {miss['truth']} taken for {miss['label']}")
+    if corrupted:
+        _say_corrupted(figures["corrupted"])
 
 
 def predict(
@@ -81,9 +151,8 @@ def predict(
     """Answer scans: files, whole folders, or web addresses."""
     import_keras_quietly()
     from octtutor.model.reading import predict_sources
-    from octtutor.model.registry import find_model
 
-    folder = find_model(model, read_settings().model_folders)
+    folder = find_folder(model, read_settings())
     with progress_bar("predicting") as progress:
         answers, unreadable = predict_sources(folder, sources, progress)
     for fault in unreadable:
@@ -117,7 +186,6 @@ def explain(
     from octtutor.core.diagnosis import Diagnosis
     from octtutor.model.maps import COLOURS
     from octtutor.model.reading import explain_path
-    from octtutor.model.registry import find_model
 
     if method != "gradcam":
         raise typer.BadParameter(f"expected gradcam, received {method}", param_hint="--method")
@@ -129,7 +197,7 @@ def explain(
             f"expected {', '.join(Diagnosis)}, received {label}", param_hint="--label"
         )
     wanted = Diagnosis(label.upper()) if label else None
-    folder = find_model(model, read_settings().model_folders)
+    folder = find_folder(model, read_settings())
     told = explain_path(folder, image, out, map_file, wanted, colours)
     if as_json:
         print_json(told)
@@ -156,6 +224,16 @@ def _say_figures(figures: dict[str, Any]) -> None:
             f"LEAKY: {shared['files']} files and {shared['patients']} patients were in the "
             "model's training; these figures are too good."
         )
+
+
+def _say_corrupted(told: dict[str, Any]) -> None:
+    typer.echo(
+        f"corrupted copies (severities {', '.join(map(str, told['severities']))}): accuracy "
+        f"{_number(told['accuracy'])}, weighted error {_number(told['weighted_error'])}, healthy "
+        f"called diseased {_number(told['healthy_called_diseased'])}"
+    )
+    for kind, levels in told["kinds"].items():
+        typer.echo(f"  {kind:<16}" + "".join(f"{_number(row['accuracy']):>7}" for row in levels))
 
 
 def _number(value: float | None) -> str:
