@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help run test check format lock bench deck pictures clean
+.PHONY: help run test scale check format lock bench deck pictures clean
 
 help:  ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -13,6 +13,9 @@ run: $(READY)  ## start the app on http://127.0.0.1:7860
 
 test: $(READY)  ## run the whole test suite
 	$(BIN)/python -m pytest
+
+scale: $(READY)  ## also install JAX and Ray, for several hosts (their tests are skipped without)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --require-hashes -r requirements-scale.lock
 
 check: $(READY)  ## format, lint, types, floors
 	$(BIN)/ruff format --check .
@@ -34,10 +37,13 @@ pictures: $(READY)  ## take the pictures of README and docs (needs Chromium)
 deck: $(READY)  ## draw the embedded deck again
 	$(BIN)/octtutor phantom make --out octtutor/phantom/deck --per-class 15 --seed 2017
 
-lock: $(READY)  ## renew requirements.lock
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --upgrade --quiet
+
+lock: $(READY)  ## renew requirements.lock and requirements-scale.lock
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock
+	$(COMPILE) --extra dev -o requirements.lock
+	$(COMPILE) --extra dev --extra jax --extra cluster -c requirements.lock -o requirements-scale.lock
 
 clean:  ## remove what was made here (not the data home)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

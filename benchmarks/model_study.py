@@ -45,6 +45,7 @@ def variants() -> dict[str, Any]:
         "ships, cutmix": replace(ships, cutmix=0.3),
         "ships, depth 0.3": replace(ships, depth_rate=0.3),
         "ships, stronger": replace(ships, augmentation=stronger),
+        "ships, wider": replace(ships, augmentation=replace(stronger, stretch=0.5)),
         "first": first,
         "device, probe, depth 0.1, frozen": replace(
             frozen, augmentation=device, depth_rate=0.1, probe=20

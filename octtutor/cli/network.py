@@ -14,7 +14,13 @@ from octtutor.settings import DEFAULT
 from octtutor.wiring import find_folder, read_settings
 
 RECIPES = ("finetune", "features", "article")
+HEADS = ("gap-dense", "conv-flatten")
+LITE0 = "lite0"
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
+OnCluster = Annotated[
+    str | None,
+    typer.Option("--cluster", help="A Ray cluster: host:port, auto, or local to start one."),
+]
 
 
 def train(
@@ -87,7 +93,10 @@ def train(
         seed=seed,
         notes=tuple(note_ or ()),
     )
-    card = _train(order, out, resume)
+    card, writes = _train(order, out, resume)
+    if not writes:
+        note(f"Another process writes. Weights here: SHA-256 {card.weights_sha256}")
+        return
     if as_json:
         told = {"figures": card.figures, "figures_from": card.figures_from}
         print_json({"name": card.name, "folder": str(out), "kept": card.recipe["kept"], **told})
@@ -96,9 +105,11 @@ def train(
     _say_figures(card.figures)
 
 
-def _train(order: Order, out: Path, resume: bool) -> Card:
+def _train(order: Order, out: Path, resume: bool) -> tuple[Card, bool]:
+    """Train; return the card, and whether this process wrote it (of several hosts' one does)."""
     import_keras_quietly()
     from octtutor.jobs.planning import open_cache, to_plan
+    from octtutor.model.hosts import rank
     from octtutor.model.loop import Watch
     from octtutor.model.training import run_folder
     from octtutor.model.training import train as train_model
@@ -111,7 +122,7 @@ def _train(order: Order, out: Path, resume: bool) -> Card:
         run_folder(out, resume) as checkpoints,
     ):
         watch = Watch(_say_epoch, training, on_phase=note, checkpoints=checkpoints)
-        return train_model(plan, out, reading, watch, open_cache(settings))
+        return train_model(plan, out, reading, watch, open_cache(settings)), rank() == 0
 
 
 def evaluate(
@@ -124,15 +135,21 @@ def evaluate(
         bool,
         typer.Option("--corrupted", help="Also on copies as other devices would make them."),
     ] = False,
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on scans with known truth."""
     import_keras_quietly()
+    from octtutor.model.cluster import connected
     from octtutor.model.evaluation import evaluate as measure
 
-    with progress_bar("reading") as reading, progress_bar("corrupting") as copying:
+    with (
+        progress_bar("answering") as reading,
+        progress_bar("corrupting") as copying,
+        connected(cluster) as workers,
+    ):
         folder = find_folder(model, read_settings())
-        figures = measure(folder, data, reading, copying if corrupted else None, only)
+        figures = measure(folder, data, reading, copying if corrupted else None, only, workers)
     if as_json:
         print_json(figures)
         return
@@ -143,18 +160,62 @@ def evaluate(
         _say_corrupted(figures["corrupted"])
 
 
+def features(
+    data: Annotated[Path, typer.Option(help="Scans: folder, ZIP, tar, or a list (CSV).")],
+    backbone: Annotated[str, typer.Option(help="lite0, or a name of keras.applications.")] = LITE0,
+    backbone_weights: Annotated[
+        str, typer.Option(help="imagenet, or a Keras weights file without top.")
+    ] = "imagenet",
+    size: Annotated[int | None, typer.Option(help="Side of the input, pixels.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A model whose backbone is taken instead.")
+    ] = None,
+    head: Annotated[
+        str, typer.Option(help="The head they are for: gap-dense or conv-flatten.")
+    ] = "gap-dense",
+    cluster: OnCluster = None,
+    as_json: Json = False,
+) -> None:
+    """Keep a frozen backbone's features of scans, for `train --recipe features`."""
+    if head not in HEADS:
+        expected = " or ".join(HEADS)
+        raise typer.BadParameter(f"expected {expected}, got {head}", param_hint="--head")
+    import_keras_quietly()
+    from octtutor.jobs.planning import open_cache, open_frozen
+    from octtutor.model.cluster import connected
+    from octtutor.model.filling import fill_cache
+    from octtutor.model.heads import pools_first
+
+    settings = read_settings()
+    with progress_bar("features") as progress, connected(cluster) as workers:
+        frozen = open_frozen(backbone, backbone_weights, size, start, settings)
+        pooled = pools_first({"kind": head})
+        told = fill_cache(open_cache(settings), frozen, data, pooled, progress, workers)
+    if as_json:
+        print_json(told)
+        return
+    for name in told["unreadable"]:
+        note(f"cannot be read: {name}")
+    typer.echo(
+        f"{told['scans']} scans, {told['computed']} computed now, {told['row_bytes']} bytes each "
+        f"({told['backbone']}; see `octtutor cache show`)"
+    )
+
+
 def predict(
     sources: Annotated[list[str], typer.Argument(help="Scans, folders, or web addresses.")],
     model: Model = DEFAULT,
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Answer scans: files, whole folders, or web addresses."""
     import_keras_quietly()
+    from octtutor.model.cluster import connected
     from octtutor.model.reading import predict_sources
 
     folder = find_folder(model, read_settings())
-    with progress_bar("predicting") as progress:
-        answers, unreadable = predict_sources(folder, sources, progress)
+    with progress_bar("predicting") as progress, connected(cluster) as workers:
+        answers, unreadable = predict_sources(folder, sources, progress, workers)
     for fault in unreadable:
         note(fault)
     if as_json:

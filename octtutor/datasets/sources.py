@@ -39,6 +39,8 @@ class Member:
     read: Callable[[], bytes]
     known: Place | None = None
     """What a listing says of it; the name counts where there is none."""
+    file: Path | None = None
+    """Its own place on disk; None in an archive."""
 
     @property
     def place(self) -> Place:
@@ -149,14 +151,17 @@ def _listed(listing: Path) -> tuple[Member, ...]:
         label = Diagnosis.__members__.get(row["label"].upper())
         place = Place(label, row.get("patient") or None, None, False)
         name = row.get("name") or row["sha256"] + ".png"
-        members.append(Member(name, partial(read_bytes, Path(row["file"])), place))
+        file = Path(row["file"]).absolute()
+        members.append(Member(name, partial(read_bytes, file), place, file))
     return tuple(members)
 
 
 def _folder(root: Path) -> tuple[Member, ...]:
+    root = root.absolute()
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
     return tuple(
-        Member(path.relative_to(root).as_posix(), partial(read_bytes, path)) for path in files
+        Member(path.relative_to(root).as_posix(), partial(read_bytes, path), file=path)
+        for path in files
     )
 
 

@@ -9,8 +9,8 @@ from octtutor.model.article import Article
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune
 from octtutor.model.headtrain import HeadRecipe
-from octtutor.model.pretrained import BackboneSource
-from octtutor.model.recipes import Recipe
+from octtutor.model.pretrained import Backbone, BackboneSource
+from octtutor.model.recipes import Recipe, begin
 from octtutor.model.registry import find_model
 from octtutor.model.training import Plan
 from octtutor.settings import Settings
@@ -54,6 +54,19 @@ def to_plan(order: Order, settings: Settings) -> Plan:
 def open_cache(settings: Settings) -> FeatureCache:
     """Return the data home's feature cache."""
     return FeatureCache(settings.features, settings.features_bytes)
+
+
+def open_frozen(
+    name: str, weights: str, size: int | None, start: str | None, settings: Settings
+) -> Backbone:
+    """Open a backbone as recipe `features` does, with what it is fed.
+
+    Raises:
+        ModelError: it or its weights are not known (see `open_backbone`).
+    """
+    model = find_model(start, settings.model_folders) if start else None
+    source = BackboneSource(name, weights, model=model, size=size)
+    return begin(HeadRecipe(), source).backbone
 
 
 def default_backbone(recipe: str) -> str:

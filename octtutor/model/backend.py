@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from octtutor.model.hosts import join_hosts
+
 _CHATTER = ("WARNING: All log messages before absl", "I0000 ", "W0000 ")
 _NO_GPU = "failed call to cuInit"
 
@@ -14,6 +16,8 @@ def import_keras_quietly() -> None:
     """Import Keras; lines that TensorFlow prints about itself are dropped, all others kept."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "keras" not in sys.modules:
+        if os.environ.get("KERAS_BACKEND") == "jax":
+            join_hosts()
         with _without_chatter():
             import keras
 

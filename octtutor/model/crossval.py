@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from octtutor.datasets.images import write_atomically
 from octtutor.model.finetune import logits_of
+from octtutor.model.hosts import rank
 from octtutor.model.loading import ScanSet
 from octtutor.model.loop import Watch
 from octtutor.model.recipes import Beginning
@@ -40,7 +41,7 @@ def cross_validate(scans: ScanSet, folds: list[list[int]], fit: Fit, watch: Watc
             done = _answer(scans, fold, fit, _of_fold(watch, number))
             if watch.should_stop():
                 return None
-            if place:
+            if place and rank() == 0:
                 _keep(place, done)
         logits[fold] = done
     return logits

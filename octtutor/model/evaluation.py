@@ -1,6 +1,8 @@
 """Measure a model on scans with known truth."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,14 @@ import pandas as pd
 
 from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.listing import read_listing
+from octtutor.datasets.sources import open_source, scans_of
 from octtutor.errors import ModelError
+from octtutor.model.bulk import Answering, do_all
+from octtutor.model.card import read_card
+from octtutor.model.cluster import Cluster, send_answering
 from octtutor.model.engine import KerasEngine
 from octtutor.model.folder import TRAINING_SCANS
-from octtutor.model.loading import Progress, ScanSet, load_scans
+from octtutor.model.loading import UNKNOWN, Progress, no_readable_scan
 from octtutor.model.robustness import measure_corrupted
 from octtutor.stats.figures import model_figures
 
@@ -26,6 +32,7 @@ def evaluate(
     progress: Progress | None = None,
     on_corrupted: Progress | None = None,
     only: Path | None = None,
+    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
     """Measure a model.
 
@@ -35,6 +42,7 @@ def evaluate(
         progress: called with (done, total) while scans are read.
         on_corrupted: also measure on corrupted copies, and call this with (done, total) scans.
         only: a listing of the scans that are wanted; all of them by default.
+        cluster: whose workers are to answer the scans.
 
     Returns:
         The figures of `model_figures`, and `model`, `misclassified` (a list of `source`,
@@ -46,53 +54,86 @@ def evaluate(
         ModelError: the model cannot be loaded.
         BadInputError: there is no readable scan with a label.
     """
-    engine = KerasEngine.open(folder)
-    wanted = {row["sha256"] for row in read_listing(only)} if only else None
-    scans = load_scans(data, engine.how, progress, wanted)
-    chances = engine.run_many(scans.scans)
-    shared = overlap(folder, scans)
-    rough = (
-        {"corrupted": measure_corrupted(engine, data, on_corrupted, wanted)} if on_corrupted else {}
-    )
+    card = read_card(folder)
+    wanted = frozenset(row["sha256"] for row in read_listing(only)) if only else None
+    answers = _answer_all(folder, data, wanted, progress, cluster)
+    patients = [answer.patient for answer in answers.known]
+    hashes = [answer.sha256 for answer in answers.known]
+    shared = shared_with_training(folder, hashes, patients)
+    rough: dict[str, Any] = {}
+    if on_corrupted:
+        engine = KerasEngine.open(folder)
+        rough["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted)
+    truth = np.array([answer.truth for answer in answers.known], np.int64)
+    chances = np.stack([answer.chances for answer in answers.known])
     return {
-        "model": engine.card.name,
-        "model_sha256": engine.card.weights_sha256,
-        **model_figures(scans.truth, chances, scans.patients),
+        "model": card.name,
+        "model_sha256": card.weights_sha256,
+        **model_figures(truth, chances, patients),
         "overlap_with_training": shared,
         "leaky": any(shared.values()),
-        "unreadable": list(scans.unreadable),
-        "misclassified": _misclassified(scans, chances),
+        "unreadable": answers.unreadable,
+        "misclassified": [answer.as_miss() for answer in answers.known if answer.is_wrong()],
         **rough,
     }
 
 
-def _misclassified(scans: ScanSet, chances: npt.NDArray[np.float32]) -> list[dict[str, Any]]:
-    answers = chances.argmax(axis=1)
-    return [
-        {
-            "source": scans.names[index],
-            "truth": str(LABELS[scans.truth[index]]),
-            "label": str(LABELS[answers[index]]),
-            "probabilities": by_label(chances[index].tolist()),
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    name: str
+    patient: str
+    sha256: str
+    truth: int
+    chances: npt.NDArray[np.float32]
+
+    def is_wrong(self) -> bool:
+        return int(self.chances.argmax()) != self.truth
+
+    def as_miss(self) -> dict[str, Any]:
+        return {
+            "source": self.name,
+            "truth": str(LABELS[self.truth]),
+            "label": str(LABELS[int(self.chances.argmax())]),
+            "probabilities": by_label(self.chances.tolist()),
         }
-        for index in np.flatnonzero(answers != scans.truth)
-    ]
 
 
-def overlap(folder: Path, scans: ScanSet) -> dict[str, int]:
-    """Count the files and the patients of `scans` that the model was trained on.
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    known: list[_Answer]
+    unreadable: list[str]
 
-    Args:
-        folder: the model's; its `training_scans.csv` is read, and counts as empty if missing.
-        scans: what is to be measured.
-    """
-    return shared_with_training(folder, scans.hashes, scans.patients)
+
+def _answer_all(
+    folder: Path,
+    data: Path,
+    wanted: frozenset[str] | None,
+    progress: Progress | None,
+    cluster: Cluster | None,
+) -> _Answers:
+    answers = _Answers([], [])
+    make = send_answering(folder, wanted) if cluster else partial(Answering, folder, wanted)
+    with open_source(data) as members:
+        for member, done in do_all(make, scans_of(members, data), progress, cluster):
+            place = member.place
+            if done.fault:
+                answers.unreadable.append(member.name)
+            elif done.values is not None and place.label:
+                patient, truth = place.patient or UNKNOWN + member.name, LABELS.index(place.label)
+                answers.known.append(
+                    _Answer(member.name, patient, str(done.sha256), truth, done.values)
+                )
+    if not answers.known:
+        raise no_readable_scan(data, len(answers.unreadable))
+    return answers
 
 
 def shared_with_training(
     folder: Path, hashes: Sequence[str], patients: Sequence[str]
 ) -> dict[str, int]:
-    """Count which of these files (SHA-256) and patients a model was trained on (see `overlap`).
+    """Count which of these files (SHA-256) and patients a model was trained on.
+
+    Its `training_scans.csv` says so, and counts as empty if missing.
 
     Raises:
         ModelError: the list in the model's folder is damaged.

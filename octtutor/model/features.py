@@ -13,8 +13,9 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from octtutor.model.pretrained import Backbone
 
 _log = logging.getLogger(__name__)
 _SEGMENT_ROWS, _SEGMENT_BYTES = 128, 64_000_000
+_BULK_ROWS = 2048
 _IN_MEMORY = 256_000_000
 _LARGEST = 65504.0
 """The largest float16."""
@@ -154,17 +156,38 @@ class FeatureCache:
         if missing:
             need = len(missing) * kind.row_bytes
             make_room(self._root, kind.key, need, self._most)
-            filler = _Filler(backbone, kind, batch)
+            filler = Filler(backbone, kind, batch)
             self._fill(segments, filler, scans, hashes, missing, progress)
         segments.stamp()
         if progress:
             progress(len(hashes), len(hashes))
         return Features(segments, hashes, self._in_memory)
 
+    def known(self, kind: RowKind) -> frozenset[str]:
+        """Return the SHA-256, hex, of the scans whose rows are there."""
+        return frozenset(_Segments(self._root / kind.key, kind).places)
+
+    def add(self, kind: RowKind, rows: Iterable[tuple[str, Halves]]) -> None:
+        """Keep rows as they come, in large segments; what is kept stays if it is cut off.
+
+        Args:
+            kind: what they are.
+            rows: SHA-256, hex, and float16 (h, w, c), or (1, 1, c) where pooled.
+
+        Raises:
+            SettingsError: they do not fit below the cap or on the disk.
+        """
+        segments = _Segments(self._root / kind.key, kind)
+        most = max(1, min(_BULK_ROWS, _SEGMENT_BYTES // kind.row_bytes))
+        coming = iter(rows)
+        while held := list(islice(coming, most)):
+            make_room(self._root, kind.key, len(held) * kind.row_bytes, self._most)
+            segments.add([digest for digest, _ in held], np.stack([row for _, row in held]))
+
     def _fill(
         self,
         segments: "_Segments",
-        filler: "_Filler",
+        filler: "Filler",
         scans: Pixels,
         hashes: Sequence[str],
         missing: list[int],
@@ -199,8 +222,11 @@ def row_kind(backbone: Backbone, pooled: bool, mirrored: bool = False) -> RowKin
     )
 
 
-class _Filler:
+class Filler:
+    """Asks a backbone for rows."""
+
     def __init__(self, backbone: Backbone, kind: RowKind, batch: int) -> None:
+        """Take the backbone, the kind of its rows, and how many scans go into it at once."""
         x = backbone.network.output
         if kind.kind == "pooled":
             x = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -209,6 +235,7 @@ class _Filler:
         self._how, self._mirrored, self._batch = backbone.how, kind.mirrored, batch
 
     def rows(self, scans: Pixels) -> Halves:
+        """Return the rows, float16 (n, h, w, c), of prepared scans, uint8 (n, s, s)."""
         scans = scans[:, :, ::-1] if self._mirrored else scans
         return np.concatenate(
             [

@@ -20,6 +20,7 @@ from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError
 from octtutor.model.augment import Augmentation, augment
+from octtutor.model.hosts import hosts, share_of
 from octtutor.model.loading import ScanSet
 from octtutor.model.loop import (
     Batches,
@@ -98,6 +99,11 @@ def finetune(
     """
     _check_classes(train)
     _check_choice(recipe)
+    if recipe.batch % hosts():
+        raise BadInputError(
+            f"Expected a batch that {hosts()} hosts can share. Received {recipe.batch}. Give "
+            "--batch a multiple."
+        )
     keras.utils.set_random_seed(recipe.seed)
     watch = watch or Watch()
     if recipe.probe and not has_run(watch.checkpoints):
@@ -260,6 +266,7 @@ class _Augmented(Batches):
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         chosen = self._order()[index * self._recipe.batch : (index + 1) * self._recipe.batch]
+        chosen = chosen[share_of(len(chosen))]  # several hosts make the batch together
         scans = np.stack([_copy(self._data, self._recipe, self.epoch, i) for i in chosen])
         truth = self._data.truth[chosen]
         wanted = np.eye(len(LABELS), dtype=np.float32)[truth]

@@ -52,6 +52,11 @@ def save_model(
     return written
 
 
+def weights_digest(network: Network) -> str:
+    """Return the SHA-256, hex, that `save_model` writes into the card for these weights."""
+    return hashlib.sha256(save_tensors(network.weights())).hexdigest()
+
+
 def _cannot_write(target: Path, error: OSError) -> BadInputError:
     return BadInputError(
         f"Cannot write the model folder {str(target)!r}: {error.strerror}. Choose another place, "

@@ -117,10 +117,7 @@ def load_scans(
             if progress:
                 progress(done, len(wanted))
     if not scans:
-        raise BadInputError(
-            f"Expected readable scans in {path.name!r}. None of {len(unreadable)} can be opened. "
-            "Export them again."
-        )
+        raise no_readable_scan(path, len(unreadable))
     places = [member.place for member, _ in rows]
     return ScanSet(
         np.stack(scans),
@@ -129,4 +126,12 @@ def load_scans(
         tuple(member.name for member, _ in rows),
         tuple(digest for _, digest in rows),
         tuple(unreadable),
+    )
+
+
+def no_readable_scan(path: Path, unreadable: int) -> BadInputError:
+    """Return the error of a source in which no scan can be opened."""
+    return BadInputError(
+        f"Expected readable scans in {path.name!r}. None of {unreadable} can be opened. "
+        "Export them again."
     )

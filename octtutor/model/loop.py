@@ -12,7 +12,10 @@ import numpy.typing as npt
 from keras import ops
 
 from octtutor.core.diagnosis import PENALTY
+from octtutor.errors import BadInputError
 from octtutor.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from octtutor.model.devices import share_out
+from octtutor.model.hosts import agree, is_same_everywhere, rank
 
 Measures = dict[str, float]
 EpochEnd = Callable[[int, Measures], None]
@@ -111,36 +114,11 @@ def run_epochs(
     keeper.stateful = tuple(c for c in callbacks if hasattr(c, "get_state"))
     start = keeper.resume()
     if start < epochs and not keeper.out_of_patience():
-        run = _fit if _is_distributed(model) else _step_by_step
-        run(model, batches, start, epochs, [keeper, *callbacks])
+        _train(model, batches, start, epochs, [keeper, *callbacks])
     return keeper.finish()
 
 
-def _is_distributed(model: keras.Model) -> bool:
-    """Whether a batch is to be shared out over several devices, which `fit` does."""
-    strategy = getattr(model, "distribute_strategy", None)
-    replicas = strategy.num_replicas_in_sync if strategy else 1
-    return replicas > 1 or keras.distribution.distribution() is not None
-
-
-def _fit(
-    model: keras.Model,
-    batches: Batches,
-    start: int,
-    epochs: int,
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
-    model.fit(
-        batches,
-        initial_epoch=start,
-        epochs=epochs,
-        verbose=0,
-        shuffle=False,
-        callbacks=callbacks,
-    )
-
-
-def _step_by_step(
+def _train(
     model: keras.Model,
     batches: Batches,
     start: int,
@@ -149,8 +127,9 @@ def _step_by_step(
 ) -> None:
     """Do what `fit` does, without tf.data between the batches and the model.
 
-    `fit` feeds a PyDataset through tf.data, which was seen to stop for ever on a busy machine of
-    two cores (TensorFlow 2.21, Keras 3.15): every thread idle, the step never begun.
+    `fit` feeds a PyDataset through tf.data, which asks for batches ahead, into the next epoch,
+    so that a resumed run would see others; and which was seen to stop for ever on a busy machine
+    of two cores (TensorFlow 2.21, Keras 3.15): every thread idle, the step never begun.
     """
     told = keras.callbacks.CallbackList(callbacks, model=model)
     model.stop_training = False
@@ -160,11 +139,11 @@ def _step_by_step(
         sums: dict[str, float] = {}
         seen = 0
         for step in range(len(batches)):
-            inputs, *wanted = batches[step]
-            logs = model.train_on_batch(inputs, *wanted, return_dict=True)
-            seen += len(inputs)
+            batch = batches[step]
+            logs = model.train_on_batch(*share_out(model, batch), return_dict=True)
+            seen += len(batch[0])
             for key, value in logs.items():
-                sums[key] = sums.get(key, 0.0) + float(value) * len(inputs)
+                sums[key] = sums.get(key, 0.0) + float(value) * len(batch[0])
             told.on_train_batch_end(step, {key: total / seen for key, total in sums.items()})
             if model.stop_training:
                 break
@@ -204,6 +183,11 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def resume(self) -> int:
         """Take up the run in the folder, if there is one; return how many epochs it has."""
         found = load_checkpoint(self._watch.checkpoints) if self._watch.checkpoints else None
+        if not is_same_everywhere(len(found.history) if found else 0):
+            raise BadInputError(
+                "Expected the run so far on every host. They have different ones. Put --out on "
+                "storage that all hosts share."
+            )
         if found is None:
             return 0
         optimizer = self._net.optimizer
@@ -243,11 +227,11 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         measures = {"epoch": epoch + 1, "loss": float(logs["loss"])}
         measures["accuracy"] = float(logs["accuracy"])
         if self._measure:
-            measures |= self._measure()
+            measures |= _as_one(self._measure())
         self._history.append(measures)
         if self._is_better():
             self._best = (epoch + 1, [np.asarray(w) for w in self._net.get_weights()])
-        if self._watch.checkpoints and self._stopped is None:
+        if self._watch.checkpoints and self._stopped is None and rank() == 0:
             save_checkpoint(self._watch.checkpoints, self._snapshot())
         if self._watch.on_epoch:
             self._watch.on_epoch(epoch + 1, measures)
@@ -286,6 +270,12 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             best=best,
             callbacks=tuple(callback.get_state() for callback in self.stateful),
         )
+
+
+def _as_one(measures: Measures) -> Measures:
+    """Return what process 0 measured: hosts must not differ on which epoch is the best."""
+    values = agree(np.array(list(measures.values()), np.float64))
+    return dict(zip(measures, values.tolist(), strict=True))
 
 
 def _assign(variables: list[Any], arrays: list[npt.NDArray[Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
-from octtutor.datasets.decode import Pixels, decode, read_scan
+from octtutor.datasets.decode import Pixels, read_bytes, read_scan
 from octtutor.datasets.fetch import fetch, is_url
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.layout import is_scan
-from octtutor.errors import BadInputError, BadScanError
+from octtutor.datasets.sources import Member
+from octtutor.errors import BadInputError
+from octtutor.model.bulk import Answering, do_all
+from octtutor.model.cluster import Cluster, send_answering
 from octtutor.model.engine import KerasEngine
 from octtutor.model.loading import Progress
 from octtutor.model.maps import colour, to_scan_size
 
 
 def predict_sources(
-    folder: Path, sources: list[str], progress: Progress | None = None
+    folder: Path,
+    sources: list[str],
+    progress: Progress | None = None,
+    cluster: Cluster | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Answer scans.
 
@@ -29,6 +36,7 @@ def predict_sources(
         folder: the model's.
         sources: scans, folders of scans, or web addresses of scans.
         progress: called with (done, total).
+        cluster: whose workers are to answer; web addresses are not for them.
 
     Returns:
         A dictionary a readable scan (`source`, `label`, `probabilities` by class), in order,
@@ -39,20 +47,16 @@ def predict_sources(
         ModelError: the model cannot be loaded.
     """
     files = [file for source in sources for file in _files(source)]
-    scans, read, unreadable = [], [], []
-    engine = KerasEngine.open(folder)
-    for done, file in enumerate(files, start=1):
-        if progress:
-            progress(done, len(files))
-        try:
-            scans.append(engine.prepare(_read(file)))
-            read.append(file)
-        except BadScanError as error:
-            unreadable.append(str(error))
-    if not scans:
-        return [], unreadable
-    chances = engine.run_many(np.stack(scans))
-    return [_to_answer(*pair) for pair in zip(read, chances, strict=True)], unreadable
+    members = [_member(file) for file in files]
+    make = send_answering(folder) if cluster else partial(Answering, folder)
+    answers, unreadable = [], []
+    work = do_all(make, members, progress, cluster)
+    for file, (_, done) in zip(files, work, strict=True):
+        if done.values is None:
+            unreadable.append(str(done.fault))
+        else:
+            answers.append(_to_answer(file, done.values))
+    return answers, unreadable
 
 
 def explain_path(
@@ -113,8 +117,11 @@ def _png(picture: Pixels) -> bytes:
     return bytes(cv2.imencode(".png", picture)[1])
 
 
-def _read(source: str) -> Pixels:
-    return decode(fetch(source), source[:120]) if is_url(source) else read_scan(Path(source))
+def _member(source: str) -> Member:
+    if is_url(source):
+        return Member(source[:120], partial(fetch, source))
+    path = Path(source).absolute()
+    return Member(path.name, partial(read_bytes, path), file=path)
 
 
 def _files(source: str) -> list[str]:

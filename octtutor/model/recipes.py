@@ -3,11 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
+
+from octtutor.errors import BadInputError
 from octtutor.model.article import Article, article, start_network
+from octtutor.model.devices import on_all_devices
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune, finetune
 from octtutor.model.folder import load_model
 from octtutor.model.headtrain import HeadRecipe, train_head
+from octtutor.model.hosts import hosts
 from octtutor.model.loading import Progress, ScanSet
 from octtutor.model.loop import Outcome, Watch
 from octtutor.model.network import GAP_DENSE, Network
@@ -97,7 +102,14 @@ def fit(
     """
     network, feed = beginning.network, beginning.how.to_input
     if isinstance(recipe, Finetune):
-        return finetune(network, train, recipe, val, watch, feed)
+        return on_all_devices(
+            network, lambda spread: finetune(spread, train, recipe, val, watch, feed)
+        )
+    if hosts() > 1:
+        raise BadInputError(
+            "Expected recipe 'finetune' on several hosts. The others train on one; start them "
+            "there, without the coordinator's variables."
+        )
     if isinstance(recipe, Article):
         return article(network, feed, train, recipe, val, watch)
     assert cache is not None, "recipe `features` needs a cache"
@@ -109,5 +121,6 @@ def _begin_finetune(recipe: Finetune, source: BackboneSource) -> Beginning:
     if source.model is None:
         network = start_network(backbone, GAP_DENSE, recipe.seed)
         return Beginning(network, backbone, GAP_DENSE, True)
+    keras.utils.set_random_seed(recipe.seed)
     network, card = load_model(source.model)
     return Beginning(network, replace(backbone, network=network.backbone), card.head, True)

@@ -26,7 +26,14 @@ from octtutor.model.crossval import cross_validate
 from octtutor.model.engine import KerasEngine, softmax
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune
-from octtutor.model.folder import HELD_OUT_SCANS, TRAINING_SCANS, check_target, save_model
+from octtutor.model.folder import (
+    HELD_OUT_SCANS,
+    TRAINING_SCANS,
+    check_target,
+    save_model,
+    weights_digest,
+)
+from octtutor.model.hosts import rank, wait_for_all
 from octtutor.model.loading import Progress, ScanSet, load_scans
 from octtutor.model.loop import Measures, Outcome, Watch
 from octtutor.model.preprocess import Preprocessing
@@ -86,7 +93,8 @@ def train(
         cache: where recipe `features` keeps features; it needs one.
 
     Returns:
-        The card as written.
+        The card as written. Of several hosts' processes the first writes; the others return the
+        card with the hash of their own weights, which must be the same.
 
     Raises:
         BadInputError: see `load_scans`; or `out` is taken; or a class has too few scans or
@@ -103,6 +111,8 @@ def train(
     card = _measure(
         _card(plan.name or out.name, plan, beginning, parts, outcome), beginning, parts, crossed
     )
+    if rank() != 0:  # process 0 writes
+        return replace(card, weights_sha256=weights_digest(beginning.network))
     extras = {
         "history.csv": _to_csv(outcome.history),
         "curves.png": _draw(outcome.history),
@@ -129,10 +139,12 @@ def run_folder(out: Path, resume: bool) -> Iterator[Path]:
             f"Expected a run of {out.name!r} that was cut off. There is none beside it. Train "
             "without --resume."
         )
-    if not resume:
+    if not resume and rank() == 0:
         shutil.rmtree(folder, ignore_errors=True)
+    wait_for_all()
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    if rank() == 0:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def split(plan: Plan, how: Preprocessing, on_load: Progress | None = None) -> Parts:
@@ -169,7 +181,8 @@ def _check_same_run(folder: Path | None, plan: Plan, parts: Parts) -> None:
     told = json.dumps([recipe, data, plan.folds, str(plan.backbone)], sort_keys=True).encode()
     place = folder / "plan.json"
     if not place.exists():
-        write_atomically(place, told)
+        if rank() == 0:
+            write_atomically(place, told)
     elif place.read_bytes() != told:
         raise BadInputError(
             "Expected the scans and settings that the run was begun with. They have changed "

@@ -3,6 +3,7 @@
 # ruff: noqa: F811 (the fixture is the other module's)
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from octtutor.model.features import FeatureCache
 from octtutor.model.pretrained import BackboneSource, open_backbone
 from tests.cli.test_commands import fault, octtutor  # noqa: F401
-from tests.conftest import MODEL
+from tests.conftest import MODEL, missing
 from tests.model.test_importing import write_head
 
 
@@ -81,3 +82,48 @@ def test_an_imported_head_without_figures_is_listed(octtutor, tmp_path: Path):
     said = octtutor("models", "import", head, "--as", "article", "--backbone-weights", "none")
     assert "mean nothing" in said.out
     assert "article: no figures" in octtutor("models", "list").out
+
+
+def test_features_are_kept_once_and_then_shown(octtutor, scans: Path):
+    words = ["features", "--data", str(scans), "--size", "64", "--json"]
+    told = octtutor(*words).json
+    assert told["scans"] == told["computed"] == 8
+    assert told["unreadable"] == []
+    assert told["row_bytes"] == 2 * 1280 + 32
+    assert octtutor(*words).json == {**told, "computed": 0}
+    (row,) = octtutor("cache", "show", "--json").json["kept"]
+    assert (row["key"], row["scans"]) == (told["key"], 8)
+
+
+def test_features_are_those_that_a_head_is_trained_on(octtutor, scans: Path, tmp_path: Path):
+    octtutor("features", "--data", str(scans), "--size", "64")
+    before = octtutor("cache", "show", "--json").json["bytes"]
+    out = tmp_path / "model"
+    words = ["--recipe", "features", "--size", "64", "--epochs", "1", "--out", str(out)]
+    assert octtutor("train", "--data", str(scans), *words).code == 0
+    assert octtutor("cache", "show", "--json").json["bytes"] == before
+
+
+def test_features_name_what_they_cannot_read(octtutor, scans: Path):
+    (scans / "CNV" / "CNV-9-9.png").write_bytes(b"broken")
+    done = octtutor("features", "--data", str(scans), "--size", "64")
+    assert done.code == 0
+    assert "cannot be read: CNV/CNV-9-9.png" in done.err
+    assert "8 scans, 8 computed now" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["--head", "tail"], 2, "expected gap-dense or conv-flatten"),
+        (["--backbone", "nothing"], 1, "Expected backbone 'lite0' or a name"),
+        (["--cluster", "127.0.0.1:1"], 1, "Expected a Ray cluster at '127.0.0.1:1'"),
+    ],
+)
+def test_wrong_words_of_features_get_one_line(octtutor, scans: Path, words, code, why):
+    if "--cluster" in words and find_spec("ray") is None:
+        missing("ray", "Install it: make scale")
+    done = octtutor("features", "--data", str(scans), *words)
+    assert done.code == code
+    assert why in done.err
+    assert "Traceback" not in done.err

@@ -16,7 +16,7 @@ from octtutor.datasets.sources import open_source
 from octtutor.errors import BadInputError
 from octtutor.model.augment import MILD, Augmentation, augment
 from octtutor.model.card import read_card
-from octtutor.model.evaluation import evaluate
+from octtutor.model.evaluation import evaluate, shared_with_training
 from octtutor.model.finetune import Finetune, OneCycle
 from octtutor.model.folder import load_model
 from octtutor.model.loading import load_scans
@@ -224,7 +224,5 @@ def test_the_shipped_models_figures_are_from_folds_by_patient():
 
 @pytest.mark.real_scans
 def test_the_training_scans_are_known_as_leaky(real_scans: Path):
-    from octtutor.model.evaluation import overlap
-
     scans = load_scans(real_scans / "train" / "NORMAL", 64)
-    assert overlap(MODEL, scans)["files"] == 130
+    assert shared_with_training(MODEL, scans.hashes, scans.patients)["files"] == 130
