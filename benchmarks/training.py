@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="lite0", help="lite0, or of keras.applications")
     parser.add_argument("--backbone-weights", default="imagenet", help="imagenet, FILE or none")
     parser.add_argument("--size", type=int, help="side of the input, pixels")
-    parser.add_argument("--epochs-article", type=int, default=3, help="at least 2, default 3")
+    parser.add_argument("--epochs-article", type=int, default=10, help="at least 2, default 10")
     parser.add_argument("--epochs", type=int, default=40, help="of features, default 40")
     arguments = parser.parse_args()
     figures = measure(arguments)

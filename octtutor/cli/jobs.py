@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from octtutor.cli.network import RECIPES
 from octtutor.cli.output import Json, print_json
 from octtutor.jobs.queue import Job, Jobs
 from octtutor.jobs.state import tail
@@ -40,10 +41,19 @@ def start(
     """Start a run and return at once; it waits while another runs."""
     from pathlib import Path
 
+    from octtutor.errors import BadInputError
     from octtutor.jobs.order import Order
-    from octtutor.model.publishing import check_name
+    from octtutor.model.publishing import check_free
 
-    check_name(name)
+    if recipe not in RECIPES:
+        expected = ", ".join(RECIPES)
+        raise typer.BadParameter(f"expected {expected}, got {recipe}", param_hint="--recipe")
+    check_free(name, read_settings().model_folders)
+    for source in (data, val):
+        if source and not Path(source).exists():
+            raise BadInputError(
+                f"Expected scans at {source[:200]!r}. Nothing is there. Check the path."
+            )
     measured = str(Path(val).absolute()) if val else None
     order = Order(
         name,

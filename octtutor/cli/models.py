@@ -76,7 +76,7 @@ def import_(
 
     settings = read_settings()
     settings.make_home()
-    card, folder = import_model(file, name, settings.model_folders[0], backbone_weights)
+    card, folder = import_model(file, name, settings.model_folders, backbone_weights)
     if as_json:
         print_json({"name": card.name, "folder": str(folder), "notes": list(card.notes)})
         return

@@ -60,7 +60,9 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the scans.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Scans a step.")] = None,
-    seed: Annotated[int, typer.Option(help="Fixes order and augmentation.")] = 2017,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Fixes order and augmentation.")
+    ] = 2017,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that was cut off.")
     ] = False,
@@ -73,6 +75,8 @@ def train(
     if recipe not in RECIPES:
         expected = ", ".join(RECIPES)
         raise typer.BadParameter(f"expected {expected}, got {recipe}", param_hint="--recipe")
+    if folds == 1:
+        raise typer.BadParameter("expected 0, or 2 and more", param_hint="--folds")
     order = Order(
         title=out.name,
         data=str(data),
@@ -97,12 +101,26 @@ def train(
     if not writes:
         note(f"Another process writes. Weights here: SHA-256 {card.weights_sha256}")
         return
+    _say_split(card.split)
     if as_json:
         told = {"figures": card.figures, "figures_from": card.figures_from}
         print_json({"name": card.name, "folder": str(out), "kept": card.recipe["kept"], **told})
         return
     typer.echo(f"Written: {out} (weights, card.json, history.csv, curves.png)")
     _say_figures(card.figures)
+
+
+def _say_split(split: dict[str, Any]) -> None:
+    """Say what a person should know of the scans, on standard error."""
+    if unreadable := split.get("unreadable"):
+        note(f"{len(unreadable)} files cannot be read and were left out, e.g. {unreadable[0]}")
+    for key in ("without_patient", "start_not_known", "temperature", "chose"):
+        if key in split:
+            note(split[key])
+    for key in ("leaky", "leaky_by_start"):
+        if key in split:
+            told = ", ".join(f"{n} {what}" for what, n in split[key].items() if n)
+            note(f"LEAKY: {told} are measured on and known from training; the card says so")
 
 
 def _train(order: Order, out: Path, resume: bool) -> tuple[Card, bool]:
@@ -279,6 +297,8 @@ def _say_figures(figures: dict[str, Any]) -> None:
         f"{_number(figures['sensitivity'])}, specificity {_number(figures['specificity'])}; "
         f"{figures['n']} scans of {figures['patients']} patients"
     )
+    if "leaky" in figures and figures["leaky"] is None:
+        typer.echo("The model does not say what it was trained on; it may know these patients.")
     if figures.get("leaky"):
         shared = figures["overlap_with_training"]
         typer.echo(

@@ -52,7 +52,14 @@ def draw_held_out(
     check_patients(labels, patients, least=2)
     both = split_by_patient(labels, patients, HELD_OUT, seed)
     for part in both:
-        check_patients([labels[i] for i in part], [patients[i] for i in part], least=1)
+        lacking = set(labels) - {labels[index] for index in part}
+        if lacking:
+            raise BadInputError(
+                "Expected patients who can be parted so that both sides have every class. The "
+                f"patients with {', '.join(sorted(lacking))} have scans of other classes that "
+                "are needed on the other side. Add scans of others, or give a validation set "
+                "(--val)."
+            )
     return both
 
 
@@ -69,18 +76,33 @@ def split_by_patient(
 
     Returns:
         Indices of the training scans and of the held-out scans, both ascending. Patients are
-        drawn until every class has at least its share held out.
+        drawn until every class has about its share held out, and at least one scan where the
+        patients allow it; none is drawn who has all of a class, or much more than its share.
     """
     theirs: dict[str, Counter[Diagnosis]] = {}
     for label, patient in zip(labels, patients, strict=True):
         theirs.setdefault(patient, Counter())[label] += 1
-    wanted = {label: fraction * count for label, count in Counter(labels).items()}
+    share = {label: fraction * count for label, count in Counter(labels).items()}
+    left, taken = Counter(labels), Counter[Diagnosis]()
     held: set[str] = set()
+
+    def can_go(patient: str) -> bool:
+        return all(count < left[label] for label, count in theirs[patient].items())
+
+    def hold(patient: str) -> None:
+        held.add(patient)
+        left.subtract(theirs[patient])
+        taken.update(theirs[patient])
+
     for patient in np.random.default_rng(seed).permutation(sorted(theirs)).tolist():
-        if all(wanted[label] > 0 for label in theirs[patient]):
-            held.add(patient)
-            for label, count in theirs[patient].items():
-                wanted[label] -= count
+        wanted = all(taken[label] < share[label] for label in theirs[patient])
+        modest = all(n <= max(1.0, 2 * share[label]) for label, n in theirs[patient].items())
+        if wanted and modest and can_go(patient):
+            hold(patient)
+    for label in sorted(share):  # a class that only patients with many scans, or with others, have
+        rest = [p for p in theirs if theirs[p][label] and p not in held and can_go(p)]
+        if not taken[label] and rest:
+            hold(min(rest, key=lambda patient: (theirs[patient].total(), patient)))
     train = [index for index, patient in enumerate(patients) if patient not in held]
     return train, [index for index, patient in enumerate(patients) if patient in held]
 

@@ -1,6 +1,7 @@
 """How busy the machine is: CPU, memory, and NVIDIA GPUs where there are any."""
 
 from functools import cache
+from typing import Any
 
 import psutil
 
@@ -14,15 +15,18 @@ def read_gauges() -> dict[str, float]:
         "cpu": psutil.cpu_percent() / 100,
         "memory": psutil.virtual_memory().percent / 100,
     }
-    return gauges | _gpu()
-
-
-def _gpu() -> dict[str, float]:
     nvml = _nvml()
-    if nvml is None:
-        return {}
-    cards = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+    return gauges | (gpu_load(nvml) if nvml else {})
+
+
+def gpu_load(nvml: Any) -> dict[str, float]:
+    """Return `gpu` and `gpu_memory` of the busiest card; nothing where NVML cannot say.
+
+    Args:
+        nvml: the module `pynvml`, or what behaves so.
+    """
     try:
+        cards = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
         load = [nvml.nvmlDeviceGetUtilizationRates(card).gpu / 100 for card in cards]
         memory = [nvml.nvmlDeviceGetMemoryInfo(card) for card in cards]
     except nvml.NVMLError:

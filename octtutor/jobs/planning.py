@@ -9,10 +9,10 @@ from octtutor.model.article import Article
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune
 from octtutor.model.headtrain import HeadRecipe
+from octtutor.model.plan import Plan
 from octtutor.model.pretrained import Backbone, BackboneSource
 from octtutor.model.recipes import Recipe, begin
 from octtutor.model.registry import find_model
-from octtutor.model.training import Plan
 from octtutor.settings import Settings
 
 RECIPES: dict[str, type[Recipe]] = {

@@ -32,8 +32,8 @@ from octtutor.jobs.state import (
     write_state,
 )
 
-MODEL = "model"
-"""The folder, within a job's, of the model that it makes."""
+MODEL, RUN = "model", "run"
+"""The folders, within a job's, of the model that it makes, and of its checkpoints."""
 _KEPT = 24 * 3600
 """Seconds that a plan is kept which nobody starts."""
 Clock = Callable[[], datetime]
@@ -91,9 +91,9 @@ class Jobs:
 
     def discard(self, job_id: str) -> None:
         """Remove a drafted job; one that was started, or is gone, stays as it is."""
-        with suppress(BadInputError):
-            job = self.get(job_id)
-            if job.state.status == DRAFT:
+        with suppress(BadInputError), self._alone(job_id) as job:
+            made = any((job.folder / name).exists() for name in (MODEL, RUN))
+            if job.state.status == DRAFT and not made:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     def measure(self, job_id: str) -> None:
@@ -110,6 +110,7 @@ class Jobs:
         """
         with self._alone(job_id) as job:
             self._check_draft(job)
+            (job.folder / STOP).unlink(missing_ok=True)
             self._launch(job)
         return self.get(job_id)
 

@@ -21,7 +21,7 @@ from octtutor.datasets.listing import read_listing, write_listing
 from octtutor.errors import OctTutorError
 from octtutor.jobs.gauges import read_gauges
 from octtutor.jobs.order import Order, read_order
-from octtutor.jobs.queue import MODEL
+from octtutor.jobs.queue import MODEL, RUN
 from octtutor.jobs.state import DONE, FAILED, STOP, State, read_state, write_state
 from octtutor.jobs.worker import NO_MEMORY
 from octtutor.model.backend import import_keras_quietly
@@ -29,8 +29,6 @@ from octtutor.settings import Settings
 
 TRAINING = "training"
 """The phase in which the epochs are those of the model to be made."""
-RUN = "run"
-"""The folder, within a job's, of the checkpoints."""
 COMPARISON = "comparison.json"
 DIFFERING = "differing"
 """The folder, within a job's, of pictures of the scans on which old and new model differ."""

@@ -87,8 +87,10 @@ def _is_starting(folder: Path, state: State) -> bool:
 def _read(folder: Path) -> State:
     try:
         raw = json.loads((folder / STATE).read_text("utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return State()
+    except (OSError, ValueError) as error:
+        return State(CUT_OFF, message=f"Its state cannot be read ({error}). Resume goes on.")
     known = {entry.name for entry in fields(State)}
     values = {key: value for key, value in raw.items() if key in known}
     values["history"] = tuple(values.get("history", ()))

@@ -54,8 +54,6 @@ def share_out(model: keras.Model, batch: Sequence[Any]) -> Sequence[Any]:
     count = _replicas(model)
     if count == 1:
         return batch
-    if not model.optimizer.built:
-        model.test_on_batch(*batch)  # Keras builds its measures from a batch that is whole
     strategy, each = model.distribute_strategy, len(batch[0]) // count
 
     def part_of(array: Any) -> Any:

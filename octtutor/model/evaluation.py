@@ -47,7 +47,8 @@ def evaluate(
     Returns:
         The figures of `model_figures`, and `model`, `misclassified` (a list of `source`,
         `truth`, `label`, `probabilities`), `unreadable`, `overlap_with_training` (files and
-        patients), and `leaky`: whether there is any, so that the figures are too good; and
+        patients), and `leaky`: whether there is any, so that the figures are too good (None where
+        the model does not say what it was trained on); and
         `corrupted`, what `measure_corrupted` returns, where it is asked for.
 
     Raises:
@@ -71,7 +72,7 @@ def evaluate(
         "model_sha256": card.weights_sha256,
         **model_figures(truth, chances, patients),
         "overlap_with_training": shared,
-        "leaky": any(shared.values()),
+        "leaky": any(shared.values()) if (folder / TRAINING_SCANS).exists() else None,
         "unreadable": answers.unreadable,
         "misclassified": [answer.as_miss() for answer in answers.known if answer.is_wrong()],
         **rough,

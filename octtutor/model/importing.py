@@ -7,7 +7,7 @@ import re
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ from octtutor.model.heads import CONV_FLATTEN, build_head
 from octtutor.model.network import with_head
 from octtutor.model.preprocess import KEPT, Preprocessing
 from octtutor.model.pretrained import IMAGENET, NONE, BackboneSource, open_backbone
+from octtutor.model.publishing import check_free
 
 BACKBONE, SIZE = "InceptionV3", 299
 _MAP = (8, 8, 2048)
 _MOST_HEAD = 32_000_000
 _MOST_BYTES, _MOST_FILES, _MOST_ENTRIES = 2_000_000_000, 64, 10_000
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, ValueError)
 _LAYERS = (
     "InputLayer",
@@ -75,7 +75,7 @@ class ImportedHead:
 
 
 def import_model(
-    source: Path, name: str, models: Path, backbone_weights: str = IMAGENET
+    source: Path, name: str, folders: Sequence[Path], backbone_weights: str = IMAGENET
 ) -> tuple[Card, Path]:
     """Bring a model into the folder of models, whole or not at all.
 
@@ -83,7 +83,7 @@ def import_model(
         source: the article's head (`model.24-0.99.hdf5`), or a model folder of this program, or
             a ZIP or tar of one.
         name: what the model will be called.
-        models: the user's folder of models.
+        folders: where models are looked for; it goes into the first, the user's.
         backbone_weights: for the article's head: `imagenet`, the InceptionV3 file without its
             top, or `none` (random; the card then says so).
 
@@ -95,12 +95,8 @@ def import_model(
         BadArchiveError: the archive is damaged or unsafe.
         ModelError: the file or the model does not fit.
     """
-    if not _NAME.match(name):
-        raise BadInputError(
-            f"Expected a name of letters, digits, dots, dashes and underscores (at most 64). "
-            f"Received {name[:80]!r}. Choose another."
-        )
-    target = models / name
+    check_free(name, folders)
+    target = folders[0] / name
     check_target(target)
     if not os.path.exists(source):  # noqa: PTH110 (False, not an error, for impossible names)
         raise BadInputError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.decode import Pixels, decode
-from octtutor.datasets.groups import group_near, thumbnail
+from octtutor.datasets.groups import group_near, near_pairs, thumbnail
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.preprocess import Preprocessing
@@ -34,17 +34,53 @@ class ScanSet:
     def grouped(self) -> tuple["ScanSet", int]:
         """Make patients of near-duplicate groups where no patient is known.
 
+        Patients who share a file, byte for byte, are one patient.
+
         Returns:
             The scans, and how many had no known patient.
         """
         unknown = [i for i, patient in enumerate(self.patients) if patient.startswith(UNKNOWN)]
         if not unknown:
-            return self, 0
+            return self._merged(), 0
         groups = group_near(np.stack([thumbnail(self.scans[index]) for index in unknown]))
         patients = list(self.patients)
         for index, group in zip(unknown, groups, strict=True):
             patients[index] = f"{UNKNOWN}{self.hashes[unknown[groups.index(group)]][:16]}"
-        return replace(self, patients=tuple(patients)), len(unknown)
+        return replace(self, patients=tuple(patients))._merged(), len(unknown)
+
+    def _merged(self) -> "ScanSet":
+        """Give the patients of copies one name."""
+        if len(set(self.hashes)) == len(self.hashes):
+            return self
+        names = {patient: patient for patient in self.patients}
+
+        def root(patient: str) -> str:
+            while names[patient] != patient:
+                patient = names[patient]
+            return patient
+
+        first: dict[str, str] = {}
+        for digest, patient in zip(self.hashes, self.patients, strict=True):
+            one, other = sorted((root(first.setdefault(digest, patient)), root(patient)))
+            names[other] = one
+        return replace(self, patients=tuple(root(patient) for patient in self.patients))
+
+    def count_near(self, others: "ScanSet") -> int:
+        """Return how many of the others look nearly like one of these under another hash.
+
+        Only where one of the two has no known patient: elsewhere the patients decide.
+        """
+        mine, theirs = self._nameless(), others._nameless()
+        if not (mine.any() or theirs.any()):
+            return 0
+        ours = np.stack([thumbnail(scan) for scan in self.scans])
+        found = near_pairs(ours, np.stack([thumbnail(scan) for scan in others.scans]))
+        return len(
+            {j for i, j in found if mine[i] | theirs[j] and self.hashes[i] != others.hashes[j]}
+        )
+
+    def _nameless(self) -> npt.NDArray[np.bool_]:
+        return np.array([patient.startswith(UNKNOWN) for patient in self.patients], bool)
 
     def without(self, indices: set[int]) -> "ScanSet":
         """Return all scans but those at these indices."""

@@ -1,7 +1,7 @@
 """The epochs of every recipe: progress, stop, choice of the best, checkpoint and resume."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,7 @@ def _train(
     so that a resumed run would see others; and which was seen to stop for ever on a busy machine
     of two cores (TensorFlow 2.21, Keras 3.15): every thread idle, the step never begun.
     """
+    _make_variables(model, batches[0])
     told = keras.callbacks.CallbackList(callbacks, model=model)
     model.stop_training = False
     told.on_train_begin()
@@ -152,6 +153,19 @@ def _train(
         if model.stop_training:
             break
     told.on_train_end()
+
+
+def _make_variables(model: keras.Model, batch: Sequence[Any]) -> None:
+    """Make those of optimizer, loss and metrics now.
+
+    Made within the first step they would make TensorFlow trace it twice, and several devices
+    cannot make them at all.
+    """
+    model.optimizer.build(model.trainable_variables)
+    wanted = ops.convert_to_tensor(batch[1])
+    model.compute_loss(y=wanted, y_pred=ops.zeros_like(wanted))
+    model.compute_metrics(None, wanted, ops.zeros_like(wanted))
+    model.reset_metrics()
 
 
 def has_run(folder: Path | None) -> bool:
@@ -206,10 +220,17 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         return epoch
 
     def out_of_patience(self) -> bool:
-        """Whether the best epoch is too long ago."""
-        if self._choice.patience is None or self._best is None:
+        """Whether the run ends since the best epoch is too long ago.
+
+        Where nothing is measured no epoch is the best, and all are run.
+        """
+        patience, done = self._choice.patience, len(self._history)
+        if patience is None or self._measure is None or self._best is None:
             return False
-        return len(self._history) - self._best[0] >= self._choice.patience
+        if done - self._best[0] < patience or done >= self._epochs:
+            return False
+        self._stopped = f"no better epoch in {patience}"
+        return True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Tell who follows, and stop when asked."""
@@ -235,8 +256,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             save_checkpoint(self._watch.checkpoints, self._snapshot())
         if self._watch.on_epoch:
             self._watch.on_epoch(epoch + 1, measures)
-        if self.out_of_patience() and epoch + 1 < self._epochs:
-            self._stopped = f"no better epoch in {self._choice.patience}"
+        if self.out_of_patience():
             self._net.stop_training = True
 
     def finish(self) -> Outcome:

@@ -148,6 +148,17 @@ def check_name(name: str) -> None:
         )
 
 
+def check_free(name: str, folders: Sequence[Path]) -> None:
+    """Refuse a name that cannot be a model's (see `check_name`), or that a model has already.
+
+    Raises:
+        ModelError: as it says.
+    """
+    check_name(name)
+    if _find_taken(name, folders) is not None:
+        raise _is_taken(name, folders)
+
+
 def check_model(folder: Path) -> Card:
     """Load a model and let it answer a blank scan.
 

@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from octtutor import __version__
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.images import write_atomically
-from octtutor.datasets.listing import read_listing
-from octtutor.datasets.split import HELD_OUT, check_patients, draw_held_out, split_folds
+from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.calibration import fit_temperature
 from octtutor.model.card import Card
@@ -34,46 +32,11 @@ from octtutor.model.folder import (
     weights_digest,
 )
 from octtutor.model.hosts import rank, wait_for_all
-from octtutor.model.loading import Progress, ScanSet, load_scans
-from octtutor.model.loop import Measures, Outcome, Watch
-from octtutor.model.preprocess import Preprocessing
-from octtutor.model.pretrained import BackboneSource
+from octtutor.model.loading import Progress, ScanSet
+from octtutor.model.loop import Measures, Outcome, Watch, has_run
+from octtutor.model.plan import Parts, Plan, labels_of, split
 from octtutor.model.recipes import Beginning, Recipe, begin, fit
 from octtutor.stats.figures import model_figures
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to train on, how, and what to measure on."""
-
-    data: Path
-    """Training scans: folder, ZIP or tar in OCT2017 layout, or a listing."""
-    recipe: Recipe
-    backbone: BackboneSource = BackboneSource()  # noqa: RUF009 (frozen)
-    val: Path | None = None
-    """Scans to measure on; without it a part of the patients is held out."""
-    hold_out: Path | None = None
-    """A listing of scans of `data` to measure on; none of their patients is trained on."""
-    leaky: bool = False
-    """Train although patients or files of `val` are in `data`; the card then says leaky."""
-    folds: int = 0
-    """Cross-validate over so many folds by patient first; the card's figures are from these."""
-    name: str | None = None
-    """What the card calls the model; its folder's name where None."""
-    notes: tuple[str, ...] = ()
-    """What else the card should say, e.g. the scans' source and licence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A plan's scans, split by patient."""
-
-    training: ScanSet
-    held: ScanSet
-    how: str
-    """How they were split."""
-    facts: dict[str, Any]
-    """What the card says of the split besides."""
 
 
 def train(
@@ -109,14 +72,18 @@ def train(
     outcome = fit(beginning, plan.recipe, parts.training, parts.held, watch, cache)
     crossed = _cross(plan, parts.training, watch, cache)
     card = _measure(
-        _card(plan.name or out.name, plan, beginning, parts, outcome), beginning, parts, crossed
+        _card(plan.name or out.name, plan, beginning, parts, outcome),
+        plan,
+        beginning,
+        parts,
+        crossed,
     )
     if rank() != 0:  # process 0 writes
         return replace(card, weights_sha256=weights_digest(beginning.network))
     extras = {
         "history.csv": _to_csv(outcome.history),
         "curves.png": _draw(outcome.history),
-        TRAINING_SCANS: _to_csv(parts.training.listing()),
+        TRAINING_SCANS: _to_csv(parts.list_trained()),
         HELD_OUT_SCANS: _to_csv(parts.held.listing()),
     }
     return save_model(beginning.network, card, out, extras)
@@ -142,34 +109,14 @@ def run_folder(out: Path, resume: bool) -> Iterator[Path]:
     if not resume and rank() == 0:
         shutil.rmtree(folder, ignore_errors=True)
     wait_for_all()
-    yield folder
+    try:
+        yield folder
+    except BaseException:
+        if rank() == 0 and not has_run(folder) and not list(folder.glob("fold-*")):
+            shutil.rmtree(folder, ignore_errors=True)  # there is nothing to go on with
+        raise
     if rank() == 0:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def split(plan: Plan, how: Preprocessing, on_load: Progress | None = None) -> Parts:
-    """Load a plan's scans and split them by patient (see `train` for what it raises)."""
-    everything, unknown = load_scans(plan.data, how, on_load).grouped()
-    check_patients(_labels(everything), everything.patients, least=1)
-    facts: dict[str, Any] = {}
-    if unknown:
-        facts["without_patient"] = (
-            f"{unknown} scans name no patient; groups of nearly equal pictures stand for them, "
-            "so the same eye may be on both sides"
-        )
-    if everything.unreadable:
-        facts["unreadable"] = list(everything.unreadable)
-    if plan.val is not None:
-        held, _ = load_scans(plan.val, how, on_load).grouped()
-        shared = _shared(everything, held)
-        if any(shared.values()) and not plan.leaky:
-            raise _overlap(shared)
-        if any(shared.values()):
-            facts["leaky"] = shared
-        return Parts(everything, held, "a validation set that was given", facts)
-    if plan.hold_out is not None:
-        return _hold_out(everything, plan.hold_out, facts)
-    return _draw_held(everything, plan.recipe.seed, facts)
 
 
 def _check_same_run(folder: Path | None, plan: Plan, parts: Parts) -> None:
@@ -190,48 +137,6 @@ def _check_same_run(folder: Path | None, plan: Plan, parts: Parts) -> None:
         )
 
 
-def _hold_out(everything: ScanSet, listing: Path, facts: dict[str, Any]) -> Parts:
-    wanted = {row["sha256"] for row in read_listing(listing)}
-    chosen = [i for i, digest in enumerate(everything.hashes) if digest in wanted]
-    if not chosen:
-        raise BadInputError(
-            f"Expected scans of the list {listing.name!r} among the training scans, to hold them "
-            "out. None is there. Give the folder that holds them."
-        )
-    patients = {everything.patients[index] for index in chosen}
-    theirs = {i for i, patient in enumerate(everything.patients) if patient in patients}
-    if len(chosen) < len(wanted):
-        facts = {**facts, "missing": len(wanted) - len(chosen)}
-    how = f"the scans of {listing.name}; none of their patients was trained on"
-    return Parts(everything.without(theirs), everything.take(chosen), how, facts)
-
-
-def _draw_held(everything: ScanSet, seed: int, facts: dict[str, Any]) -> Parts:
-    train_part, held_part = draw_held_out(_labels(everything), everything.patients, seed)
-    training, held = everything.take(train_part), everything.take(held_part)
-    return Parts(training, held, f"{HELD_OUT:.0%} of each class, by patient, seed {seed}", facts)
-
-
-def _labels(scans: ScanSet) -> list[Diagnosis]:
-    return [LABELS[index] for index in scans.truth]
-
-
-def _shared(training: ScanSet, held: ScanSet) -> dict[str, int]:
-    return {
-        "patients": len(set(training.patients) & set(held.patients)),
-        "files": len(set(training.hashes) & set(held.hashes)),
-    }
-
-
-def _overlap(shared: Mapping[str, int]) -> BadInputError:
-    return BadInputError(
-        f"Expected other patients in the validation set. {shared['patients']} patients and "
-        f"{shared['files']} files are in both: its figures would be too good. Split by patient "
-        "(see `octtutor data audit --against`), or allow it with --leaky: the model's card will "
-        "say so."
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Crossed:
     logits: npt.NDArray[np.float32]
@@ -244,7 +149,7 @@ def _cross(
     """Cross-validate, unless the plan has no folds or the run is stopped."""
     if not plan.folds or watch.should_stop():
         return None
-    labels = _labels(training)
+    labels = labels_of(training)
     folds = split_folds(labels, training.patients, plan.folds, plan.recipe.seed)
 
     def fit_without(scans: ScanSet, inner: Watch) -> Beginning:
@@ -256,13 +161,21 @@ def _cross(
     return None if logits is None else _Crossed(logits, folds)
 
 
-def _measure(card: Card, made: Beginning, parts: Parts, crossed: _Crossed | None) -> Card:
+def _measure(
+    card: Card, plan: Plan, made: Beginning, parts: Parts, crossed: _Crossed | None
+) -> Card:
     """Fill in temperature and figures: from the folds where there are any, else the held-out."""
     held = KerasEngine(made.network, card).logits_many(parts.held.scans)
     if crossed is None:
+        apart = _Crossed(held, _temperature_folds(parts.held, plan.recipe.seed))
+        chances = _scaled_apart(apart, parts.held.truth)
+        figures = model_figures(parts.held.truth, chances, parts.held.patients)
         heat = fit_temperature(held, parts.held.truth)
-        figures = model_figures(parts.held.truth, softmax(held / heat), parts.held.patients)
-        return replace(card, temperature=heat, figures=figures)
+        card = replace(card, temperature=heat, figures=figures)
+        if len(apart.folds) > 1:
+            return card
+        told = "fitted on the scans it is measured on: calibration and Brier score are too good"
+        return replace(card, split={**card.split, "temperature": told})
     truth = parts.training.truth
     heat = fit_temperature(crossed.logits, truth)
     return replace(
@@ -270,7 +183,8 @@ def _measure(card: Card, made: Beginning, parts: Parts, crossed: _Crossed | None
         temperature=heat,
         figures=model_figures(truth, _scaled_apart(crossed, truth), parts.training.patients),
         figures_from=f"cross-validation over {len(truth)} training scans of "
-        f"{len(set(parts.training.patients))} patients, {len(crossed.folds)} folds by patient",
+        f"{len(set(parts.training.patients))} patients, {len(crossed.folds)} folds by patient"
+        + ("" if _keeps_last(plan.recipe) else "; each fold keeps its last epoch"),
         more_figures={
             card.figures_from: model_figures(
                 parts.held.truth, softmax(held / heat), parts.held.patients
@@ -279,11 +193,19 @@ def _measure(card: Card, made: Beginning, parts: Parts, crossed: _Crossed | None
     )
 
 
+def _temperature_folds(held: ScanSet, seed: int) -> list[list[int]]:
+    """Cut the held-out scans by patient, so that none is scaled by what was fitted on it."""
+    try:
+        return split_folds(labels_of(held), held.patients, 5, seed)
+    except BadInputError:
+        return [list(range(len(held.names)))]  # too few patients
+
+
 def _scaled_apart(crossed: _Crossed, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Return probabilities, each fold's scaled by the temperature of the other folds."""
     chances = np.zeros_like(crossed.logits)
     for fold in crossed.folds:
-        others = np.setdiff1d(np.arange(len(truth)), fold)
+        others = np.setdiff1d(np.arange(len(truth)), fold if len(crossed.folds) > 1 else [])
         heat = fit_temperature(crossed.logits[others], truth[others])
         chances[fold] = softmax(crossed.logits[fold] / heat)
     return chances

@@ -37,9 +37,9 @@ class Chosen:
 
     @property
     def shared(self) -> int:
-        """How many patients and files the training scans share with those to measure on."""
+        """How many patients, files and near copies are on both sides."""
         found = self.report["shared"]
-        return len(found["patients"]) + len(found["files"]) if self.val else 0
+        return sum(len(found[kind]) for kind in ("patients", "files", "near")) if self.val else 0
 
 
 class TrainingScans:

@@ -138,11 +138,12 @@ class TrainHandlers:
         recipe = str(form.recipe)
         start = form.start == IN_USE
         now = find_in_use(self._folders).folder
+        knows = _what_it_knows(now, chosen) if start else ()
         return Order(
             title=name,
             data=str(chosen.data),
             val=str(chosen.val) if chosen.val else None,
-            leaky=bool(leaky and chosen.shared),
+            leaky=bool((leaky and chosen.shared) or knows),  # the card and the page say so
             recipe=recipe,
             backbone=None if start else _text(form.backbone),
             backbone_weights=None if start else _text(form.weights),
@@ -153,7 +154,7 @@ class TrainHandlers:
             batch=_whole(form.batch, "batch"),
             compare_with=str(now),
             by=by,
-            notes=_what_it_knows(now, chosen) if start else (),
+            notes=knows,
         )
 
     def measure(self, order: Order, draft: Draft) -> Draft:

@@ -33,7 +33,7 @@ def _verdict(chosen: Chosen) -> Iterable[str]:
     report, shared = chosen.report, chosen.report["shared"]
     for fault in chosen.faults:
         yield f"<p class='bad'><b>{TRAIN['not_fine']}</b> {escape(fault)}</p>"
-    if chosen.shared:
+    if chosen.val and (shared["patients"] or shared["files"]):
         told = TRAIN["overlap"].format(patients=len(shared["patients"]), files=len(shared["files"]))
         yield f"<p class='bad'>{told}</p>"
     if not chosen.faults and not chosen.shared:
@@ -122,7 +122,7 @@ def state_word(job: Job) -> str:
 def _title(job: Job) -> str:
     by = f" · {escape(job.order.by)}" if job.order.by else ""
     return (
-        f"<h3>{escape(job.order.title)} <small>{job.order.recipe}{by}</small> "
+        f"<h3>{escape(job.order.title)} <small>{escape(job.order.recipe)}{by}</small> "
         f"<span class='state'>{state_word(job)}</span></h3>"
     )
 

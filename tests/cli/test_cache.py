@@ -63,7 +63,7 @@ def test_a_model_folder_is_imported_and_listed(octtutor, own_home: Path):
     assert done.json["folder"] == str(own_home / "models" / "mine")
     names = [row["name"] for row in octtutor("models", "list", "--json").json]
     assert names == ["lite0", "mine"]
-    assert "there already" in fault(octtutor("models", "import", MODEL, "--as", "mine"))
+    assert "name that is free" in fault(octtutor("models", "import", MODEL, "--as", "mine"))
 
 
 def test_the_articles_head_asks_for_a_backbone_where_there_is_none(
@@ -127,3 +127,24 @@ def test_wrong_words_of_features_get_one_line(octtutor, scans: Path, words, code
     assert done.code == code
     assert why in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("words", [["--folds", "1"], ["--seed", "-1"]])
+def test_wrong_numbers_of_training_are_wrong_usage(octtutor, scans: Path, tmp_path: Path, words):
+    done = octtutor("train", "--data", str(scans), "--out", str(tmp_path / "m"), *words)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+def test_training_says_what_it_left_out_and_leaves_nothing_when_refused(
+    octtutor, scans: Path, tmp_path: Path
+):
+    (scans / "CNV" / "CNV-9-9.png").write_bytes(b"broken")
+    fast = ["--recipe", "features", "--size", "64", "--epochs", "1"]
+    done = octtutor("train", "--data", scans, "--out", tmp_path / "made", *fast)
+    assert done.code == 0
+    assert "1 files cannot be read and were left out, e.g. CNV/CNV-9-9.png" in done.err
+    assert "fitted on the scans it is measured on" in done.err
+    wrong = octtutor("train", "--data", scans, "--out", tmp_path / "not", "--choose", "luck")
+    assert wrong.code == 1
+    assert sorted(path.name for path in tmp_path.glob("*not*")) == []

@@ -45,9 +45,17 @@ def test_what_cannot_be_done_is_one_line(own_home: Path):
         (["show", "nothing"], "There is no job 'nothing'"),
         (["resume", job.id], "Expected a job that was cut off or failed"),
         (["start", "--data", "x", "--as", "../x"], "Expected a model's name"),
+        (["start", "--data", "x", "--as", "lite0"], "Expected a name that is free"),
+        (["start", "--data", "nothere", "--as", "mine"], "Nothing is there"),
     ):
         done = octtutor(*words)
         assert done.returncode == 1
         assert why in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert len(jobs.all()) == 1
+
+
+def test_an_unknown_recipe_is_wrong_usage(own_home: Path):
+    done = octtutor("start", "--data", str(own_home), "--as", "mine", "--recipe", "<img>")
+    assert done.returncode == 2
+    assert "expected finetune, features, article" in done.stderr

@@ -1,6 +1,7 @@
 """Jobs in line: one at a time, in their order, started once, and seen when they are cut off."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_plans_that_nobody_started_in_a_day_are_forgotten(jobs: Jobs, place: Pat
     assert {"new", "third"} <= {job.order.title for job in jobs.all()}
     assert not old.folder.exists()
     assert new.folder.exists()
+
+
+def test_a_job_with_a_model_is_never_forgotten_whatever_its_state_says(jobs: Jobs, place: Path):
+    made, damaged = jobs.draft(small(place, "made")), jobs.draft(small(place, "damaged"))
+    (made.folder / "model").mkdir()
+    (made.folder / "state.json").unlink()
+    (damaged.folder / "state.json").write_text("")
+    for job in (made, damaged):
+        os.utime(job.folder / "order.json", (0, 0))
+    jobs.discard(jobs.draft(small(place, "new")).id)
+    assert jobs.get(made.id).folder.is_dir()
+    assert jobs.get(damaged.id).state.status == CUT_OFF
+    assert "cannot be read" in jobs.get(damaged.id).state.message
+    for job in (made, damaged):
+        shutil.rmtree(job.folder)
 
 
 def test_a_waiting_job_whose_process_is_killed_is_cut_off_and_can_go_on(

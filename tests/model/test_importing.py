@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from octtutor.errors import BadInputError, OctTutorError
+from octtutor.errors import BadInputError, ModelError, OctTutorError
 from octtutor.model.card import read_card
 from octtutor.model.engine import KerasEngine, softmax
 from octtutor.model.importing import article_head, import_model, read_article_head
@@ -129,7 +129,7 @@ def test_the_heads_forward_pass_is_that_of_its_file(head_file: Path):
 
 def test_the_article_becomes_a_model_folder(tmp_path: Path):
     source = write_head(tmp_path / "head.hdf5")
-    card, folder = import_model(source, "article", tmp_path / "models", "none")
+    card, folder = import_model(source, "article", (tmp_path / "models",), "none")
     assert card.labels == ("CNV", "DME", "DRUSEN", "NORMAL")
     assert any("mean nothing" in note for note in card.notes)
     assert "random" in card.backbone["origin"]
@@ -195,7 +195,7 @@ def test_any_other_file_is_refused_in_one_line(tmp_path: Path, kind: str):
     path = tmp_path / "bad.hdf5"
     BAD[kind](path)
     with pytest.raises(OctTutorError, match="Expected") as caught:
-        import_model(path, "article", tmp_path / "models", "none")
+        import_model(path, "article", (tmp_path / "models",), "none")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
     assert list((tmp_path / "models").iterdir()) == []
@@ -218,7 +218,7 @@ def packed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_a_model_folder_is_imported_whole(packed: Path, tmp_path: Path):
-    card, folder = import_model(packed, "mine", tmp_path / "models")
+    card, folder = import_model(packed, "mine", (tmp_path / "models",))
     assert read_card(folder) == card
     assert card.name == "mine"
     assert card.weights_sha256 == read_card(MODEL).weights_sha256
@@ -227,14 +227,15 @@ def test_a_model_folder_is_imported_whole(packed: Path, tmp_path: Path):
 
 
 def test_a_taken_or_impossible_name_is_refused(tmp_path: Path):
-    import_model(MODEL, "mine", tmp_path / "models")
-    with pytest.raises(BadInputError, match="there already"):
-        import_model(MODEL, "mine", tmp_path / "models")
-    for name in ("", "../x", ".hidden", "a/b", "x" * 65):
-        with pytest.raises(BadInputError, match="Expected a name"):
-            import_model(MODEL, name, tmp_path / "models")
+    import_model(MODEL, "mine", (tmp_path / "models",))
+    for name in ("mine", "Mine", MODEL.name):  # the shipped one's would put this one in use
+        with pytest.raises(ModelError, match="Expected a name that is free"):
+            import_model(MODEL, name, (tmp_path / "models", MODEL.parent))
+    for name in ("", "../x", ".hidden", "a/b", "x" * 65, "default"):
+        with pytest.raises(ModelError, match="Expected a model's name"):
+            import_model(MODEL, name, (tmp_path / "models",))
     with pytest.raises(BadInputError, match="not there"):
-        import_model(tmp_path / "nothing", "x", tmp_path / "models")
+        import_model(tmp_path / "nothing", "x", (tmp_path / "models",))
 
 
 def test_an_altered_model_is_refused(tmp_path: Path):
@@ -243,7 +244,7 @@ def test_an_altered_model_is_refused(tmp_path: Path):
     data[-1] ^= 1
     (copy / "weights.safetensors").write_bytes(data)
     with pytest.raises(OctTutorError, match="SHA-256"):
-        import_model(copy, "mine", tmp_path / "models")
+        import_model(copy, "mine", (tmp_path / "models",))
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -268,6 +269,6 @@ def _tar(path: Path, *entries: tuple[str, bytes]) -> None:
 def test_an_archive_without_one_whole_model_is_refused(tmp_path: Path, entries, match: str):
     _tar(tmp_path / "x.tar", *entries)
     with pytest.raises(OctTutorError, match=match):
-        import_model(tmp_path / "x.tar", "mine", tmp_path / "models")
+        import_model(tmp_path / "x.tar", "mine", (tmp_path / "models",))
     assert list((tmp_path / "models").iterdir()) == []
     assert not (tmp_path / "card.json").exists()

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from octtutor.model.checkpoint import MANIFEST, load_checkpoint
-from octtutor.model.loop import Batches, Choice, Watch, has_run, measure_validation, run_epochs
+from octtutor.model.loop import (
+    Batches,
+    Choice,
+    Outcome,
+    Watch,
+    has_run,
+    measure_validation,
+    run_epochs,
+)
 
 
 class CutError(Exception):
@@ -139,3 +147,28 @@ def test_the_measures_are_the_textbooks():
     assert measures["val_accuracy"] == 0.5
     assert measures["val_weighted_error"] == 2.0  # CNV called NORMAL costs 4, over two scans
     assert measures["val_loss"] == pytest.approx(-(np.log(0.7) + np.log(0.1)) / 2, rel=1e-5)
+
+
+def test_without_measures_patience_ends_nothing():
+    outcome = run_epochs(network(), Points(), 5, choice=Choice(patience=1))
+    assert len(outcome.history) == 5
+    assert outcome.stopped is None
+
+
+def test_a_run_that_patience_ended_is_the_same_when_it_is_taken_up_again(tmp_path: Path):
+    def run() -> tuple[Outcome, list[np.ndarray]]:
+        accuracy = iter([0.5, 0.9, 0.8, 0.7, 0.6])
+        model = network()
+
+        def measure() -> dict[str, float]:
+            worse = 1 - next(accuracy)
+            return {"val_loss": worse, "val_accuracy": 1 - worse, "val_weighted_error": worse}
+
+        watch = Watch(checkpoints=tmp_path)
+        outcome = run_epochs(model, Points(), 5, measure, Choice(patience=2), watch)
+        return outcome, model.get_weights()
+
+    (first, weights), (again, same) = run(), run()
+    assert (first.kept, first.stopped) == (2, "no better epoch in 2")
+    assert (again.kept, again.stopped, again.history) == (first.kept, first.stopped, first.history)
+    assert all((ours == theirs).all() for ours, theirs in zip(same, weights, strict=True))

@@ -20,7 +20,7 @@ from tests.model.test_backbones import card_of
 
 FAST = {"epochs": 1, "batch": 4}
 RECIPES = [
-    Finetune(**FAST, size=32),
+    Finetune(**FAST),
     Article(**FAST),
     HeadRecipe(**FAST),
     HeadRecipe(**FAST, kind="conv-flatten", mirror=True),

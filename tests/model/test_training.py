@@ -17,13 +17,16 @@ from octtutor.errors import BadInputError
 from octtutor.model.augment import MILD, Augmentation, augment
 from octtutor.model.card import read_card
 from octtutor.model.evaluation import evaluate, shared_with_training
+from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune, OneCycle
 from octtutor.model.folder import load_model
+from octtutor.model.headtrain import HeadRecipe
 from octtutor.model.loading import load_scans
 from octtutor.model.loop import Watch
+from octtutor.model.plan import Plan, split
 from octtutor.model.preprocess import Preprocessing
 from octtutor.model.pretrained import BackboneSource
-from octtutor.model.training import Plan, split, train
+from octtutor.model.training import train
 from octtutor.phantom import make
 from tests.conftest import MODEL, ROOT, write_scans
 
@@ -120,7 +123,7 @@ def test_folds_give_the_cards_figures_and_the_held_out_scans_stand_beside(tmp_pa
     assert "2 folds by patient" in card.figures_from
     (beside,) = card.more_figures.values()
     assert beside["n"] == 20
-    assert card.split["leaky"] == {"patients": 16, "files": 16}
+    assert card.split["leaky"] == {"patients": 16, "files": 16, "near": 0}
     assert 0.25 <= card.temperature <= 4
     again = train(plan, tmp_path / "again", watch=replace(watch, on_phase=None))  # all is there
     assert again.figures == card.figures
@@ -142,6 +145,65 @@ def test_scans_without_patients_are_grouped_by_what_they_show(tmp_path: Path):
     for scans in (parts.training, parts.held):
         numbers = [name.split("scan ")[1][:4] for name in scans.names]
         assert all(numbers.count(number) == 2 for number in numbers)
+
+
+def test_what_the_model_before_knew_the_new_one_knows(tmp_path: Path):
+    old, new = write_scans(tmp_path / "old", 2), write_scans(tmp_path / "new", 4)
+    for path in list(new.rglob("*.png")):  # the other half, of other patients
+        if int(path.stem.split("-")[1]) % 1000 < 2:
+            path.unlink()
+    first, second = tmp_path / "first", tmp_path / "second"
+    cache = FeatureCache(tmp_path / "features", 10**9)
+    recipe = HeadRecipe(epochs=1, batch=8)
+    train(Plan(old, recipe, SMALL_INPUT, val=new), first, cache=cache)
+    plan = Plan(new, recipe, BackboneSource(model=first), val=old)
+    with pytest.raises(BadInputError, match="8 patients and 8 files are among those it was"):
+        train(plan, second, cache=cache)
+    assert not second.exists()
+    card = train(replace(plan, leaky=True), second, cache=cache)
+    assert card.split["leaky_by_start"] == {"patients": 8, "files": 8}
+    assert card.training_data["files"] == 8
+    assert len(read_listing(second / "training_scans.csv")) == 16
+    assert evaluate(second, old)["overlap_with_training"] == {"patients": 8, "files": 8}
+    (first / "training_scans.csv").unlink()
+    assert evaluate(first, old)["leaky"] is None
+    third = train(plan, tmp_path / "third", cache=cache)
+    assert "does not say what it was trained on" in third.split["start_not_known"]
+
+
+def test_patients_who_share_a_file_are_one(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=4)
+    for path in list(data.rglob("*.png")):
+        number = int(path.stem.split("-")[1])
+        shutil.copy(path, path.with_name(f"{path.stem.split('-')[0]}-{number + 500}-1.png"))
+    parts = split(Plan(data, TINY), Preprocessing(32))
+    assert len(parts.training.names) + len(parts.held.names) == 32
+    assert not set(parts.training.hashes) & set(parts.held.hashes)
+
+
+def test_scans_without_patients_saved_anew_are_no_validation_set(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=2)
+    val = tmp_path / "val"
+    for path in list(data.rglob("*.png")):
+        scan = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        plain = path.with_name(f"scan {path.stem.split('-')[1]}.png")
+        path.rename(plain)
+        (val / path.parent.name).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(val / path.parent.name / f"{plain.stem}.jpg"), scan)
+    with pytest.raises(BadInputError, match="8 scans of no known patient nearly"):
+        split(Plan(data, TINY, val=val), Preprocessing(64))
+    parts = split(Plan(data, TINY, val=val, leaky=True), Preprocessing(64))
+    assert parts.facts["leaky"] == {"patients": 0, "files": 0, "near": 8}
+
+
+def test_holding_out_a_whole_class_is_refused_before_training(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=2)
+    listing = tmp_path / "list.csv"
+    write_listing(listing, [row for row in listing_of(data) if row["label"] == "CNV"])
+    with pytest.raises(BadInputError, match="Received none of CNV"):
+        split(Plan(data, TINY, hold_out=listing), Preprocessing(32))
+    with pytest.raises(BadInputError, match="9 patients or more of every class for 9 folds"):
+        split(Plan(data, TINY, folds=9), Preprocessing(32))
 
 
 def test_a_missing_class_is_named(tmp_path: Path, scans: Path):
