@@ -71,7 +71,11 @@ def article(
         val: scans measured after each epoch: the best validation accuracy is kept. Without
             them it is the last epoch.
         watch: who follows, and where the run is kept.
+
+    Raises:
+        BadInputError: a class has no scan.
     """
+    train.check_classes()
     network.backbone.trainable = False
     model = network.joined()
     compile_for(model, recipe.rate)

@@ -97,7 +97,7 @@ def finetune(
     Raises:
         BadInputError: a class has no scan.
     """
-    _check_classes(train)
+    train.check_classes()
     _check_choice(recipe)
     if recipe.batch % hosts():
         raise BadInputError(
@@ -140,15 +140,6 @@ def logits_of(model: keras.Model, scans: Pixels, feed: Feed = to_input, batch: i
         for start in range(0, len(scans), batch)
     ]
     return np.concatenate(parts)
-
-
-def _check_classes(train: ScanSet) -> None:
-    counts = np.bincount(train.truth, minlength=len(LABELS))
-    if not counts.all():
-        missing = [str(label) for label, count in zip(LABELS, counts, strict=True) if not count]
-        raise BadInputError(
-            f"Expected training scans of every class. None of {', '.join(missing)}. Add some."
-        )
 
 
 def _check_choice(recipe: Finetune) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS
-from octtutor.errors import BadInputError
 from octtutor.model.article import BEST, compile_for
 from octtutor.model.features import FeatureCache, Features
 from octtutor.model.heads import CONV, GAP, build_head, pools_first
@@ -96,7 +95,7 @@ def train_head(
         BadInputError: a class has no scan.
         SettingsError: the features do not fit into the cache.
     """
-    _check_classes(train)
+    train.check_classes()
     pooled = pools_first(recipe.head)
     sides = (False, True) if recipe.mirror else (False,)
 
@@ -213,12 +212,3 @@ class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
     def set_state(self, state: dict[str, float]) -> None:
         """Take up a run."""
         self._lowest, self._waited = float(state["lowest"]), int(state["waited"])
-
-
-def _check_classes(train: ScanSet) -> None:
-    counts = np.bincount(train.truth, minlength=len(LABELS))
-    if not counts.all():
-        missing = [str(label) for label, count in zip(LABELS, counts, strict=True) if not count]
-        raise BadInputError(
-            f"Expected training scans of every class. None of {', '.join(missing)}. Add some."
-        )

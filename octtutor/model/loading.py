@@ -65,6 +65,18 @@ class ScanSet:
             names[other] = one
         return replace(self, patients=tuple(root(patient) for patient in self.patients))
 
+    def check_classes(self) -> None:
+        """Refuse to train on scans of which a class is missing.
+
+        Raises:
+            BadInputError: a class has no scan.
+        """
+        missing = [str(label) for i, label in enumerate(LABELS) if not (self.truth == i).any()]
+        if missing:
+            raise BadInputError(
+                f"Expected training scans of every class. None of {', '.join(missing)}. Add some."
+            )
+
     def count_near(self, others: "ScanSet") -> int:
         """Return how many of the others look nearly like one of these under another hash.
 
