@@ -23,13 +23,17 @@ class Answer:
     choice: Diagnosis | None
     """None: the trainee calls the scan ungradable."""
     confidence: int
-    """1 guessing to 5 certain."""
+    """1 guessing to 5 certain; 0 where it was not asked."""
     response_ms: int
     """Milliseconds from seeing the scan to committing."""
     answered_at: datetime
     deck: str
     quiz: str
     quiz_version: str
+    mark: tuple[int, int] | None = None
+    """Where the finding was clicked, (x, y) in pixels of the scan from its upper left."""
+    timed_out: bool = False
+    """The time was over: there is no choice, and it is no ungradable either."""
 
     @property
     def is_right(self) -> bool:
@@ -38,11 +42,31 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondLook:
+    """The answer after the model's was seen, and before the truth was."""
+
+    attempt_id: str
+    position: int
+    choice: Diagnosis | None
+    """None: ungradable."""
+    response_ms: int
+    """Milliseconds from seeing the model's answer."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer with the model's, None while no model has answered."""
+    """An answer with the model's, and with the second look where there was one."""
 
     answer: Answer
     prediction: Prediction | None
+    """None while no model has answered."""
+    second: SecondLook | None = None
+
+    @property
+    def final(self) -> Diagnosis | None:
+        """The choice that stands in the end."""
+        return self.second.choice if self.second else self.answer.choice
 
 
 def check_confidence(confidence: int) -> int:

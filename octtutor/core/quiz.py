@@ -1,4 +1,4 @@
-"""A quiz and one trainee's attempt at it."""
+"""A quiz, how it is played, and one trainee's attempt at it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,35 @@ PRACTICE_VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """How a quiz is played. Each attempt keeps its own, so that editing a quiz changes none."""
+
+    is_exam: bool = False
+    """No feedback until the end; the clock is the server's and goes on while nobody looks."""
+    confidence: bool = True
+    """Whether each answer says how sure it is."""
+    second_look: bool = False
+    """Answer, then the model's answer and map, then keep or change, then the truth."""
+    mark_where: bool = False
+    """A class but NORMAL is answered with a click on the finding."""
+    case_seconds: int | None = None
+    """Seconds for each case, None: no limit."""
+    total_seconds: int | None = None
+    """Seconds for the whole quiz, None: no limit."""
+    attempts: int | None = None
+    """How often a trainee may take it, None: as often as they like."""
+    retest_days: int | None = None
+    """After so many days the exam is due again, on scans not seen yet; None: never."""
+    pass_mark: float | None = None
+    """Share of right answers that passes, in (0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One trainee's run through a fixed list of cases, drawn when it started."""
+    """One trainee's run through a list of cases.
+
+    The list is fixed when it starts, or grows case by case where the order is adaptive.
+    """
 
     id: str
     trainee_id: str
@@ -28,6 +55,18 @@ class Attempt:
     known (records of the first version, or no model could be read)."""
     model_sha256: str | None = None
     """SHA-256 of its weights."""
+    options: Options = Options()
+    size: int = 0
+    """How many cases it will have, where they are drawn one by one; else 0."""
+    session: str | None = None
+    """Code of the session it belongs to."""
+    retest_of: str | None = None
+    """Id of the exam's attempt that it repeats on other scans."""
+
+    @property
+    def asked(self) -> int:
+        """How many cases it has, or will have."""
+        return max(self.size, len(self.cases))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 
-from octtutor.core.answer import Answer, Answered
+from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
+from octtutor.core.session import Discussion, Session
 
 
 class Store(ABC):
-    """Records of trainees, decks, attempts and answers.
+    """Records of trainees, decks, attempts, answers and sessions.
 
     Every method is one transaction and may be called from any thread. Values in and out are
     the frozen ones of `octtutor.core`; no database row leaves. Times are UTC-aware; a naive
     one raises ValueError. `get_…` raises `StoreError` on a miss, `find_…` returns None.
-    Answers and predictions are append-only: there is no way to change or remove one.
+    Answers, second looks and predictions are append-only: there is no way to change one, and they
+    go only with all else of their trainee (`forget_trainee`).
     """
 
     @abstractmethod
@@ -27,6 +29,17 @@ class Store(ABC):
     @abstractmethod
     def find_trainee(self, trainee_id: str) -> Trainee | None:
         """Return a trainee."""
+
+    @abstractmethod
+    def trainees(self) -> tuple[Trainee, ...]:
+        """Return all trainees, those who came first first."""
+
+    @abstractmethod
+    def forget_trainee(self, trainee_id: str) -> None:
+        """Remove a trainee and all their attempts, answers and second looks, for good.
+
+        Does nothing when there is none.
+        """
 
     @abstractmethod
     def add_educator(self, educator: Educator, password_hash: str) -> None:
@@ -122,8 +135,33 @@ class Store(ABC):
         """Return a case of a deck."""
 
     @abstractmethod
-    def start_attempt(self, attempt: Attempt) -> None:
-        """Add an attempt and end, at its start, the trainee's open ones."""
+    def start_attempt(self, attempt: Attempt, at_most: int | None = None) -> None:
+        """Add an attempt and end, at its start, the trainee's open ones.
+
+        Args:
+            attempt: the new one.
+            at_most: how many attempts at this quiz the trainee may have, retests left out.
+
+        Raises:
+            StaleError: there are so many already, or one of this trainee in this session.
+                Nothing is written.
+        """
+
+    @abstractmethod
+    def extend_attempt(self, attempt_id: str, position: int, sha256: str) -> Attempt:
+        """Append a case at the next position; where there is one already, that one stays.
+
+        Raises:
+            StaleError: the position lies beyond the next one, or the attempt has ended.
+        """
+
+    @abstractmethod
+    def attempts_of(self, trainee_id: str) -> tuple[Attempt, ...]:
+        """Return a trainee's attempts, oldest first."""
+
+    @abstractmethod
+    def attempts_in(self, code: str) -> tuple[Attempt, ...]:
+        """Return a session's attempts, in the order in which their trainees joined."""
 
     @abstractmethod
     def get_attempt(self, attempt_id: str) -> Attempt:
@@ -169,8 +207,68 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def record_second_look(self, look: SecondLook) -> None:
+        """Append the answer after the model's was seen.
+
+        Raises:
+            StaleError: the position has no answer yet, or has a second look. Nothing is written.
+        """
+
+    @abstractmethod
     def answers_of(self, attempt_id: str) -> tuple[Answered, ...]:
         """Return an attempt's answers by position."""
+
+    @abstractmethod
+    def answers_by(self, trainee_id: str) -> tuple[Answered, ...]:
+        """Return all answers of a trainee, oldest first."""
+
+    @abstractmethod
+    def answers_in(self, code: str) -> tuple[Answered, ...]:
+        """Return all answers of a session, oldest first."""
+
+    @abstractmethod
+    def answers_to(self, deck: str) -> tuple[Answer, ...]:
+        """Return everybody's answers to a deck's scans, oldest first."""
+
+    @abstractmethod
+    def seen_by(self, trainee_id: str) -> tuple[str, ...]:
+        """Return SHA-256 of each scan a trainee was shown, those not seen for longest first."""
+
+    @abstractmethod
+    def open_session(self, session: Session) -> None:
+        """Add a session.
+
+        Raises:
+            StaleError: the code was used before. Nothing is written.
+        """
+
+    @abstractmethod
+    def find_session(self, code: str) -> Session | None:
+        """Return a session."""
+
+    @abstractmethod
+    def sessions(self) -> tuple[Session, ...]:
+        """Return all sessions, the latest first."""
+
+    @abstractmethod
+    def pause_session(self, code: str, at: datetime | None) -> None:
+        """Let nobody in a session answer from a time on; None: let them go on.
+
+        Raises:
+            StaleError: the session has ended.
+        """
+
+    @abstractmethod
+    def end_session(self, code: str, at: datetime) -> None:
+        """End a session and the attempts of it that are open; an ended one stays as it is."""
+
+    @abstractmethod
+    def discuss(self, code: str, position: int | None, at: datetime) -> None:
+        """Show a case of a session to all, or none; the first time of each is kept."""
+
+    @abstractmethod
+    def discussions_of(self, code: str) -> tuple[Discussion, ...]:
+        """Return which cases of a session were discussed, and since when, by position."""
 
     @abstractmethod
     def close(self) -> None:

@@ -7,15 +7,28 @@ from datetime import datetime
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
-from octtutor.core.answer import Answer, Answered
+from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
+from octtutor.core.session import Discussion, Session
 from octtutor.errors import StoreError
 from octtutor.store.contract import Store
-from octtutor.store.rules import check_answer, missing, no_educator, require_aware, taken_name
+from octtutor.store.rules import (
+    check_answer,
+    check_count,
+    check_place,
+    joined_already,
+    looked_already,
+    missing,
+    no_educator,
+    require_aware,
+    session_ended,
+    taken_code,
+    taken_name,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,6 +60,8 @@ class MemoryStore(Store):
         self._attempts: dict[str, Attempt] = {}
         self._shown: dict[str, dict[int, datetime]] = {}
         self._answers: dict[str, list[Answered]] = {}
+        self._sessions: dict[str, Session] = {}
+        self._discussions: dict[str, dict[int, Discussion]] = {}
 
     @_alone
     def add_trainee(self, trainee: Trainee) -> None:
@@ -59,6 +74,19 @@ class MemoryStore(Store):
     def find_trainee(self, trainee_id: str) -> Trainee | None:
         """See `Store`."""
         return self._trainees.get(trainee_id)
+
+    @_alone
+    def trainees(self) -> tuple[Trainee, ...]:
+        """See `Store`."""
+        return tuple(sorted(self._trainees.values(), key=lambda t: t.created_at))
+
+    @_alone
+    def forget_trainee(self, trainee_id: str) -> None:
+        """See `Store`."""
+        for attempt in self.attempts_of(trainee_id):
+            for kept in (self._answers, self._shown, self._attempts):
+                kept.pop(attempt.id, None)  # type: ignore[attr-defined]
+        self._trainees.pop(trainee_id, None)
 
     @_alone
     def add_educator(self, educator: Educator, password_hash: str) -> None:
@@ -183,15 +211,42 @@ class MemoryStore(Store):
             raise missing("case", sha256) from None
 
     @_alone
-    def start_attempt(self, attempt: Attempt) -> None:
+    def start_attempt(self, attempt: Attempt, at_most: int | None = None) -> None:
         """See `Store`."""
         require_aware(attempt.started_at)
         if attempt.trainee_id not in self._trainees:
             raise missing("trainee", attempt.trainee_id)
+        mine = self.attempts_of(attempt.trainee_id)
+        same = [a for a in mine if a.quiz == attempt.quiz and a.retest_of is None]
+        check_count(attempt.quiz, len(same), at_most)
+        if attempt.session and any(a.session == attempt.session for a in mine):
+            raise joined_already()
         latest = self.find_latest_attempt(attempt.trainee_id)
         if latest:
             self.end_attempt(latest.id, attempt.started_at)
         self._attempts[attempt.id] = attempt
+
+    @_alone
+    def extend_attempt(self, attempt_id: str, position: int, sha256: str) -> Attempt:
+        """See `Store`."""
+        attempt = self.get_attempt(attempt_id)
+        check_place(position, attempt)
+        if position == len(attempt.cases):
+            attempt = replace(attempt, cases=(*attempt.cases, sha256))
+            self._attempts[attempt_id] = attempt
+        return attempt
+
+    @_alone
+    def attempts_of(self, trainee_id: str) -> tuple[Attempt, ...]:
+        """See `Store`."""
+        mine = (a for a in self._attempts.values() if a.trainee_id == trainee_id)
+        return tuple(sorted(mine, key=lambda a: (a.started_at, a.id)))
+
+    @_alone
+    def attempts_in(self, code: str) -> tuple[Attempt, ...]:
+        """See `Store`."""
+        inside = (a for a in self._attempts.values() if a.session == code)
+        return tuple(sorted(inside, key=lambda a: (a.started_at, a.id)))
 
     @_alone
     def get_attempt(self, attempt_id: str) -> Attempt:
@@ -261,5 +316,111 @@ class MemoryStore(Store):
         """See `Store`."""
         return tuple(self._answers.get(attempt_id, []))
 
+    @_alone
+    def record_second_look(self, look: SecondLook) -> None:
+        """See `Store`."""
+        require_aware(look.at)
+        self.get_attempt(look.attempt_id)
+        given = self._answers.get(look.attempt_id, [])
+        if not 0 <= look.position < len(given) or given[look.position].second is not None:
+            raise looked_already(look.position)
+        given[look.position] = replace(given[look.position], second=look)
+
+    @_alone
+    def answers_by(self, trainee_id: str) -> tuple[Answered, ...]:
+        """See `Store`."""
+        return self._gather(self.attempts_of(trainee_id))
+
+    @_alone
+    def answers_in(self, code: str) -> tuple[Answered, ...]:
+        """See `Store`."""
+        return self._gather(self.attempts_in(code))
+
+    @_alone
+    def answers_to(self, deck: str) -> tuple[Answer, ...]:
+        """See `Store`."""
+        found = self._gather(a for a in self._attempts.values() if a.deck == deck)
+        return tuple(item.answer for item in found)
+
+    def _gather(self, attempts: Iterable[Attempt]) -> tuple[Answered, ...]:
+        found = [item for attempt in attempts for item in self._answers.get(attempt.id, [])]
+        return tuple(sorted(found, key=_in_time))
+
+    @_alone
+    def seen_by(self, trainee_id: str) -> tuple[str, ...]:
+        """See `Store`."""
+        shown = sorted(
+            (at, attempt.cases[position])
+            for attempt in self.attempts_of(trainee_id)
+            for position, at in self._shown.get(attempt.id, {}).items()
+        )
+        latest_first = dict.fromkeys(sha256 for _, sha256 in reversed(shown))
+        return tuple(reversed(latest_first))
+
+    @_alone
+    def open_session(self, session: Session) -> None:
+        """See `Store`."""
+        require_aware(session.opened_at)
+        if session.deck not in self._decks:
+            raise missing("deck", session.deck)
+        if session.code in self._sessions:
+            raise taken_code(session.code)
+        self._sessions[session.code] = session
+
+    @_alone
+    def find_session(self, code: str) -> Session | None:
+        """See `Store`."""
+        return self._sessions.get(code)
+
+    @_alone
+    def sessions(self) -> tuple[Session, ...]:
+        """See `Store`."""
+        by_code = sorted(self._sessions.values(), key=lambda s: s.code)
+        return tuple(sorted(by_code, key=lambda s: s.opened_at, reverse=True))
+
+    @_alone
+    def pause_session(self, code: str, at: datetime | None) -> None:
+        """See `Store`."""
+        session = self._session(code)
+        if session.ended_at is not None:
+            raise session_ended()
+        self._sessions[code] = replace(session, paused_at=at)
+
+    @_alone
+    def end_session(self, code: str, at: datetime) -> None:
+        """See `Store`."""
+        require_aware(at)
+        session = self._session(code)
+        if session.ended_at is not None:
+            return
+        self._sessions[code] = replace(session, ended_at=at, paused_at=None, discussed=None)
+        for attempt in self.attempts_in(code):
+            self.end_attempt(attempt.id, at)
+
+    @_alone
+    def discuss(self, code: str, position: int | None, at: datetime) -> None:
+        """See `Store`."""
+        require_aware(at)
+        self._sessions[code] = replace(self._session(code), discussed=position)
+        if position is not None:
+            known = self._discussions.setdefault(code, {})
+            known.setdefault(position, Discussion(code, position, at))
+
+    @_alone
+    def discussions_of(self, code: str) -> tuple[Discussion, ...]:
+        """See `Store`."""
+        known = self._discussions.get(code, {})
+        return tuple(known[position] for position in sorted(known))
+
+    def _session(self, code: str) -> Session:
+        try:
+            return self._sessions[code]
+        except KeyError:
+            raise missing("session", code) from None
+
     def close(self) -> None:
         """See `Store`."""
+
+
+def _in_time(item: Answered) -> tuple[datetime, str, int]:
+    return item.answer.answered_at, item.answer.attempt_id, item.answer.position

@@ -1,16 +1,18 @@
 """Core values to table rows and back. No row leaves the store."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from octtutor.core.answer import Answer, Answered, choice_word, parse_choice
+from octtutor.core.answer import Answer, Answered, SecondLook, choice_word, parse_choice
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, Trainee
+from octtutor.core.quiz import Attempt, Options, Trainee
+from octtutor.core.session import Discussion, Session
 
 _CHANCES = ("cnv", "dme", "drusen", "normal")
 
@@ -98,6 +100,10 @@ def from_attempt(attempt: Attempt) -> dict[str, Any]:
         "ended_at": attempt.ended_at,
         "model": attempt.model,
         "model_sha256": attempt.model_sha256,
+        "options": json.dumps(asdict(attempt.options)),
+        "size": attempt.size,
+        "session": attempt.session,
+        "retest_of": attempt.retest_of,
     }
 
 
@@ -116,6 +122,10 @@ def to_attempt(row: RowMapping) -> Attempt:
         ended_at=row["ended_at"],
         model=row["model"],
         model_sha256=row["model_sha256"],
+        options=Options(**json.loads(row["options"])),
+        size=row["size"],
+        session=row["session"],
+        retest_of=row["retest_of"],
     )
 
 
@@ -134,6 +144,9 @@ def from_answer(answer: Answer) -> dict[str, Any]:
         "deck": answer.deck,
         "quiz": answer.quiz,
         "quiz_version": answer.quiz_version,
+        "mark_x": answer.mark[0] if answer.mark else None,
+        "mark_y": answer.mark[1] if answer.mark else None,
+        "timed_out": answer.timed_out,
     }
 
 
@@ -154,9 +167,10 @@ def to_prediction(row: RowMapping) -> Prediction:
     return Prediction(row["model"], row["model_sha256"], chances)
 
 
-def to_answered(row: RowMapping) -> Answered:
-    """Build an answer with its prediction of a joined row."""
-    answer = Answer(
+def to_answer(row: RowMapping) -> Answer:
+    """Build an answer of a row."""
+    mark = None if row["mark_x"] is None else (row["mark_x"], row["mark_y"])
+    return Answer(
         attempt_id=row["attempt_id"],
         position=row["position"],
         trainee_id=row["trainee_id"],
@@ -169,5 +183,75 @@ def to_answered(row: RowMapping) -> Answered:
         deck=row["deck"],
         quiz=row["quiz"],
         quiz_version=row["quiz_version"],
+        mark=mark,
+        timed_out=row["timed_out"],
     )
-    return Answered(answer, to_prediction(row) if row["model"] is not None else None)
+
+
+def to_answered(row: RowMapping) -> Answered:
+    """Build an answer with its prediction and second look of a joined row."""
+    prediction = to_prediction(row) if row["model"] is not None else None
+    return Answered(to_answer(row), prediction, _second_look(row))
+
+
+def _second_look(row: RowMapping) -> SecondLook | None:
+    if row["second_choice"] is None:
+        return None
+    return SecondLook(
+        attempt_id=row["attempt_id"],
+        position=row["position"],
+        choice=parse_choice(row["second_choice"]),
+        response_ms=row["second_ms"],
+        at=row["second_at"],
+    )
+
+
+def from_second_look(look: SecondLook) -> dict[str, Any]:
+    """Return a second look's row."""
+    return {
+        "attempt_id": look.attempt_id,
+        "position": look.position,
+        "choice": choice_word(look.choice),
+        "response_ms": look.response_ms,
+        "at": look.at,
+    }
+
+
+def from_session(session: Session) -> dict[str, Any]:
+    """Return a session's row."""
+    return {
+        **{name: getattr(session, name) for name in _SESSION},
+        "cases": json.dumps(session.cases),
+        "options": json.dumps(asdict(session.options)),
+    }
+
+
+def to_session(row: RowMapping) -> Session:
+    """Build a session of a row."""
+    return Session(
+        **{name: row[name] for name in _SESSION},
+        cases=tuple(json.loads(row["cases"])),
+        options=Options(**json.loads(row["options"])),
+    )
+
+
+_SESSION = (
+    "code",
+    "title",
+    "educator",
+    "quiz",
+    "quiz_version",
+    "deck",
+    "seed",
+    "opened_at",
+    "model",
+    "model_sha256",
+    "paused_at",
+    "ended_at",
+    "discussed",
+)
+
+
+def to_discussion(row: RowMapping) -> Discussion:
+    """Build a discussion of a row."""
+    return Discussion(row["code"], row["position"], row["at"])

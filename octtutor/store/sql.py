@@ -1,15 +1,13 @@
 """Records in SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from functools import update_wrapper
-from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     and_,
     delete,
     exists,
@@ -19,18 +17,27 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from octtutor.core.answer import Answer, Answered
+from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.errors import StaleError, StoreError
 from octtutor.store import rows
-from octtutor.store.contract import Store
-from octtutor.store.engines import WRITE
-from octtutor.store.rules import check_answer, missing, no_educator, taken_name
+from octtutor.store.rules import (
+    check_answer,
+    check_count,
+    check_place,
+    joined_already,
+    looked_already,
+    missing,
+    no_educator,
+    taken_name,
+)
+from octtutor.store.sql_base import translated
+from octtutor.store.sql_sessions import SqlSessions
 from octtutor.store.tables import (
     answers,
     attempts,
@@ -39,41 +46,17 @@ from octtutor.store.tables import (
     educators,
     guesses,
     predictions,
+    second_looks,
     showings,
     sign_ins,
     trainees,
 )
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def _translated(
-    method: Callable[Concatenate["SqlStore", P], R],
-) -> Callable[Concatenate["SqlStore", P], R]:
-    def call(self: "SqlStore", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(self, *args, **kwargs)
-        except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(
-                f"The records cannot be read or written ({cause}). Check the database and that "
-                "its disk has room, then try again."
-            ) from error
-
-    update_wrapper(call, method)
-    return call
-
-
-class SqlStore(Store):
+class SqlStore(SqlSessions):
     """The contract over a migrated database (see `octtutor.store.migrate`)."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Use a database; see `open_engine`."""
-        self._engine = engine
-        self._writer = engine.execution_options(**{WRITE: True})
-
-    @_translated
+    @translated
     def add_trainee(self, trainee: Trainee) -> None:
         """See `Store`."""
         with self._write() as db:
@@ -82,14 +65,33 @@ class SqlStore(Store):
                 values = {"id": trainee.id, "nickname": trainee.nickname}
                 db.execute(insert(trainees).values(created_at=trainee.created_at, **values))
 
-    @_translated
+    @translated
     def find_trainee(self, trainee_id: str) -> Trainee | None:
         """See `Store`."""
         with self._read() as db:
             row = db.execute(select(trainees).where(trainees.c.id == trainee_id)).mappings().first()
         return rows.to_trainee(row) if row else None
 
-    @_translated
+    @translated
+    def trainees(self) -> tuple[Trainee, ...]:
+        """See `Store`."""
+        with self._read() as db:
+            found = db.execute(select(trainees).order_by(trainees.c.created_at)).mappings()
+            return tuple(rows.to_trainee(row) for row in found)
+
+    @translated
+    def forget_trainee(self, trainee_id: str) -> None:
+        """See `Store`."""
+        mine = select(attempts.c.id).where(attempts.c.trainee_id == trainee_id)
+        with self._write() as db:
+            who = select(trainees.c.id).where(trainees.c.id == trainee_id)
+            db.execute(who.with_for_update())  # nobody answers meanwhile
+            for table in (predictions, second_looks, answers, showings):
+                db.execute(delete(table).where(table.c.attempt_id.in_(mine)))
+            db.execute(delete(attempts).where(attempts.c.trainee_id == trainee_id))
+            db.execute(delete(trainees).where(trainees.c.id == trainee_id))
+
+    @translated
     def add_educator(self, educator: Educator, password_hash: str) -> None:
         """See `Store`."""
         values = {"name": educator.name, "created_at": educator.created_at}
@@ -99,20 +101,20 @@ class SqlStore(Store):
         except IntegrityError as error:
             raise taken_name(educator.name) from error
 
-    @_translated
+    @translated
     def educators(self) -> tuple[Educator, ...]:
         """See `Store`."""
         with self._read() as db:
             found = db.execute(select(educators).order_by(educators.c.name)).mappings().all()
         return tuple(rows.to_educator(row) for row in found)
 
-    @_translated
+    @translated
     def has_educators(self) -> bool:
         """See `Store`."""
         with self._read() as db:
             return db.scalar(select(educators.c.name).limit(1)) is not None
 
-    @_translated
+    @translated
     def find_password_hash(self, name: str) -> str | None:
         """See `Store`."""
         query = select(educators.c.password_hash).where(educators.c.name == name)
@@ -120,7 +122,7 @@ class SqlStore(Store):
             found: str | None = db.scalar(query)
         return found
 
-    @_translated
+    @translated
     def remove_educator(self, name: str) -> None:
         """See `Store`."""
         with self._write() as db:
@@ -128,7 +130,7 @@ class SqlStore(Store):
             db.execute(delete(sign_ins).where(sign_ins.c.educator == name))
             db.execute(delete(educators).where(educators.c.name == name))
 
-    @_translated
+    @translated
     def add_sign_in(self, sign_in: SignIn) -> None:
         """See `Store`."""
         with self._write() as db:
@@ -136,7 +138,7 @@ class SqlStore(Store):
             db.execute(delete(sign_ins).where(sign_ins.c.expires_at <= sign_in.created_at))
             db.execute(insert(sign_ins).values(**rows.from_sign_in(sign_in)))
 
-    @_translated
+    @translated
     def find_sign_in(self, token_sha256: str) -> tuple[SignIn, Educator] | None:
         """See `Store`."""
         with self._read() as db:
@@ -146,13 +148,13 @@ class SqlStore(Store):
             owner = db.execute(who).mappings().first()
         return (rows.to_sign_in(row), rows.to_educator(owner)) if row and owner else None
 
-    @_translated
+    @translated
     def end_sign_in(self, token_sha256: str) -> None:
         """See `Store`."""
         with self._write() as db:
             db.execute(delete(sign_ins).where(sign_ins.c.token_sha256 == token_sha256))
 
-    @_translated
+    @translated
     def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
         """See `Store`."""
         with self._write() as db:
@@ -164,14 +166,14 @@ class SqlStore(Store):
             db.execute(insert(guesses).values(**rows.from_guess(guess)))
         return True
 
-    @_translated
+    @translated
     def forget_guesses(self, who: str, address: str) -> None:
         """See `Store`."""
         same = and_(guesses.c.who == who, guesses.c.address == address)
         with self._write() as db:
             db.execute(delete(guesses).where(same))
 
-    @_translated
+    @translated
     def summarise_decks(self) -> tuple[DeckSummary, ...]:
         """See `Store`."""
         by_label = select(cases.c.deck, cases.c.label, func.count().label("scans"))
@@ -187,7 +189,7 @@ class SqlStore(Store):
             rows.to_summary(d, counts.get(d.name, {}), people.get(d.name, 0)) for d in known
         )
 
-    @_translated
+    @translated
     def put_deck(self, deck: Deck) -> None:
         """See `Store`."""
         facts = {
@@ -202,27 +204,27 @@ class SqlStore(Store):
             if db.execute(known).rowcount == 0:
                 db.execute(insert(decks).values(name=deck.name, **facts))
 
-    @_translated
+    @translated
     def decks(self) -> tuple[Deck, ...]:
         """See `Store`."""
         with self._read() as db:
             found = db.execute(select(decks).order_by(decks.c.name)).mappings().all()
         return tuple(rows.to_deck(row) for row in found)
 
-    @_translated
+    @translated
     def find_deck(self, name: str) -> Deck | None:
         """See `Store`."""
         with self._read() as db:
             row = db.execute(select(decks).where(decks.c.name == name)).mappings().first()
         return rows.to_deck(row) if row else None
 
-    @_translated
+    @translated
     def count_cases(self, deck: str) -> int:
         """See `Store`."""
         with self._read() as db:
             return db.scalar(select(func.count()).where(cases.c.deck == deck)) or 0
 
-    @_translated
+    @translated
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         with self._write() as db:
@@ -235,14 +237,14 @@ class SqlStore(Store):
                 db.execute(insert(cases), [rows.from_case(deck, case) for case in new.values()])
         return len(new)
 
-    @_translated
+    @translated
     def cases_of(self, deck: str) -> tuple[Case, ...]:
         """See `Store`."""
         query = select(cases).where(cases.c.deck == deck).order_by(cases.c.sha256)
         with self._read() as db:
             return tuple(rows.to_case(row) for row in db.execute(query).mappings())
 
-    @_translated
+    @translated
     def get_case(self, deck: str, sha256: str) -> Case:
         """See `Store`."""
         query = select(cases).where(cases.c.deck == deck, cases.c.sha256 == sha256)
@@ -252,37 +254,65 @@ class SqlStore(Store):
             raise missing("case", sha256)
         return rows.to_case(row)
 
-    @_translated
-    def start_attempt(self, attempt: Attempt) -> None:
+    @translated
+    def start_attempt(self, attempt: Attempt, at_most: int | None = None) -> None:
+        """See `Store`."""
+        mine = attempts.c.trainee_id == attempt.trainee_id
+        running = and_(mine, attempts.c.ended_at.is_(None))
+        same = and_(mine, attempts.c.quiz == attempt.quiz, attempts.c.retest_of.is_(None))
+        try:
+            with self._write() as db:
+                who = select(trainees.c.id).where(trainees.c.id == attempt.trainee_id)
+                if db.scalar(who.with_for_update()) is None:
+                    raise missing("trainee", attempt.trainee_id)
+                check_count(attempt.quiz, db.scalar(select(func.count()).where(same)) or 0, at_most)
+                db.execute(update(attempts).where(running).values(ended_at=attempt.started_at))
+                db.execute(insert(attempts).values(**rows.from_attempt(attempt)))
+        except IntegrityError as error:
+            if attempt.session is None:
+                raise
+            raise joined_already() from error
+
+    @translated
+    def extend_attempt(self, attempt_id: str, position: int, sha256: str) -> Attempt:
         """See `Store`."""
         with self._write() as db:
-            who = select(trainees.c.id).where(trainees.c.id == attempt.trainee_id)
-            if db.scalar(who.with_for_update()) is None:
-                raise missing("trainee", attempt.trainee_id)
-            running = and_(
-                attempts.c.trainee_id == attempt.trainee_id, attempts.c.ended_at.is_(None)
-            )
-            db.execute(update(attempts).where(running).values(ended_at=attempt.started_at))
-            db.execute(insert(attempts).values(**rows.from_attempt(attempt)))
+            attempt = self._attempt(db, attempt_id, lock=True)
+            check_place(position, attempt)
+            if position == len(attempt.cases):
+                attempt = replace(attempt, cases=(*attempt.cases, sha256))
+                same = update(attempts).where(attempts.c.id == attempt_id)
+                db.execute(same.values(cases=json.dumps(attempt.cases)))
+        return attempt
 
-    @_translated
+    @translated
+    def attempts_of(self, trainee_id: str) -> tuple[Attempt, ...]:
+        """See `Store`."""
+        return self._attempts(attempts.c.trainee_id == trainee_id)
+
+    @translated
+    def attempts_in(self, code: str) -> tuple[Attempt, ...]:
+        """See `Store`."""
+        return self._attempts(attempts.c.session == code)
+
+    @translated
     def get_attempt(self, attempt_id: str) -> Attempt:
         """See `Store`."""
         with self._read() as db:
             return self._attempt(db, attempt_id)
 
-    @_translated
+    @translated
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
         return self._latest(attempts.c.trainee_id == trainee_id)
 
-    @_translated
+    @translated
     def find_answered_attempt(self, trainee_id: str) -> Attempt | None:
         """See `Store`."""
         answered = exists().where(answers.c.attempt_id == attempts.c.id)
         return self._latest(and_(attempts.c.trainee_id == trainee_id, answered))
 
-    @_translated
+    @translated
     def end_attempt(self, attempt_id: str, at: datetime) -> None:
         """See `Store`."""
         with self._write() as db:
@@ -290,7 +320,7 @@ class SqlStore(Store):
             still_open = and_(attempts.c.id == attempt_id, attempts.c.ended_at.is_(None))
             db.execute(update(attempts).where(still_open).values(ended_at=at))
 
-    @_translated
+    @translated
     def record_shown(self, attempt_id: str, position: int, at: datetime) -> datetime:
         """See `Store`."""
         place = and_(showings.c.attempt_id == attempt_id, showings.c.position == position)
@@ -302,7 +332,7 @@ class SqlStore(Store):
                 db.execute(insert(showings).values(shown_at=at, **values))
         return first or at
 
-    @_translated
+    @translated
     def last_shown(self, attempt_id: str) -> int | None:
         """See `Store`."""
         query = select(func.max(showings.c.position)).where(showings.c.attempt_id == attempt_id)
@@ -310,7 +340,7 @@ class SqlStore(Store):
             position: int | None = db.scalar(query)
         return position
 
-    @_translated
+    @translated
     def record_answer(self, answer: Answer) -> None:
         """See `Store`."""
         count = select(func.count()).where(answers.c.attempt_id == answer.attempt_id)
@@ -324,7 +354,7 @@ class SqlStore(Store):
                 f"Case {answer.position + 1} is answered already, in another tab perhaps."
             ) from error
 
-    @_translated
+    @translated
     def record_prediction(
         self, attempt_id: str, position: int, prediction: Prediction
     ) -> Prediction:
@@ -341,46 +371,61 @@ class SqlStore(Store):
                 db.execute(insert(predictions).values(**values))
         return rows.to_prediction(row) if row else prediction
 
-    @_translated
+    @translated
+    def record_second_look(self, look: SecondLook) -> None:
+        """See `Store`."""
+        asked = and_(answers.c.attempt_id == look.attempt_id, answers.c.position == look.position)
+        try:
+            with self._write() as db:
+                self._attempt(db, look.attempt_id, lock=True)
+                if db.scalar(select(answers.c.position).where(asked)) is None:
+                    raise looked_already(look.position)
+                db.execute(insert(second_looks).values(**rows.from_second_look(look)))
+        except IntegrityError as error:
+            raise looked_already(look.position) from error
+
+    @translated
     def answers_of(self, attempt_id: str) -> tuple[Answered, ...]:
         """See `Store`."""
-        same = and_(
-            predictions.c.attempt_id == answers.c.attempt_id,
-            predictions.c.position == answers.c.position,
-        )
-        chances = [c for c in predictions.c if c.name not in ("attempt_id", "position")]
-        query = select(answers, *chances).select_from(answers.outerjoin(predictions, same))
-        mine = query.where(answers.c.attempt_id == attempt_id).order_by(answers.c.position)
-        with self._read() as db:
-            return tuple(rows.to_answered(row) for row in db.execute(mine).mappings())
+        found = self._answered(answers.c.attempt_id == attempt_id)
+        return tuple(sorted(found, key=lambda item: item.answer.position))
 
-    def close(self) -> None:
+    @translated
+    def answers_by(self, trainee_id: str) -> tuple[Answered, ...]:
         """See `Store`."""
-        self._engine.dispose()
+        return self._answered(answers.c.trainee_id == trainee_id)
+
+    @translated
+    def answers_to(self, deck: str) -> tuple[Answer, ...]:
+        """See `Store`."""
+        query = select(answers).where(answers.c.deck == deck)
+        with self._read() as db:
+            found = db.execute(query.order_by(answers.c.answered_at)).mappings()
+            return tuple(rows.to_answer(row) for row in found)
+
+    @translated
+    def seen_by(self, trainee_id: str) -> tuple[str, ...]:
+        """See `Store`."""
+        query = (
+            select(attempts.c.cases, showings.c.position)
+            .join(showings, showings.c.attempt_id == attempts.c.id)
+            .where(attempts.c.trainee_id == trainee_id)
+            .order_by(showings.c.shown_at)
+        )
+        with self._read() as db:
+            shown = [json.loads(listed)[place] for listed, place in db.execute(query)]
+        return tuple(reversed(dict.fromkeys(reversed(shown))))
+
+    def _attempts(self, which: ColumnElement[bool]) -> tuple[Attempt, ...]:
+        query = select(attempts).where(which).order_by(attempts.c.started_at, attempts.c.id)
+        with self._read() as db:
+            return tuple(rows.to_attempt(row) for row in db.execute(query).mappings())
 
     def _latest(self, which: ColumnElement[bool]) -> Attempt | None:
         newest = attempts.c.started_at.desc(), attempts.c.ended_at.is_(None).desc()
         with self._read() as db:
             row = db.execute(select(attempts).where(which).order_by(*newest)).mappings().first()
         return rows.to_attempt(row) if row else None
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._writer.begin() as connection:
-            yield connection
-
-    @staticmethod
-    def _attempt(db: Connection, attempt_id: str, lock: bool = False) -> Attempt:
-        query = select(attempts).where(attempts.c.id == attempt_id)
-        row = db.execute(query.with_for_update() if lock else query).mappings().first()
-        if row is None:
-            raise missing("attempt", attempt_id)
-        return rows.to_attempt(row)
 
 
 def _lock(db: Connection, table: str) -> None:

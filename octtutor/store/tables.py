@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 from octtutor.store.rules import require_aware
@@ -123,7 +124,12 @@ attempts = Table(
     Column("ended_at", UtcTime),
     Column("model", Text),
     Column("model_sha256", String(64)),
+    Column("options", Text, nullable=False, server_default="{}"),
+    Column("size", Integer, nullable=False, server_default="0"),
+    Column("session", String(16)),
+    Column("retest_of", String(64)),
     Index("ix_attempts_trainee_id", "trainee_id"),
+    Index("ix_attempts_session", "session", "trainee_id", unique=True),
 )
 
 showings = Table(
@@ -149,7 +155,53 @@ answers = Table(
     Column("deck", String(64), nullable=False),
     Column("quiz", String(64), nullable=False),
     Column("quiz_version", String(64), nullable=False),
+    Column("mark_x", Integer),
+    Column("mark_y", Integer),
+    Column("timed_out", Boolean, nullable=False, server_default=false()),
     Index("ix_answers_trainee_id", "trainee_id"),
+)
+
+second_looks = Table(
+    "second_looks",
+    metadata,
+    Column("attempt_id", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("choice", String(16), nullable=False),
+    Column("response_ms", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    ForeignKeyConstraint(
+        ["attempt_id", "position"],
+        ["answers.attempt_id", "answers.position"],
+        name="fk_second_looks_attempt_id_answers",
+    ),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("code", String(16), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("educator", String(64), nullable=False),
+    Column("quiz", String(64), nullable=False),
+    Column("quiz_version", String(64), nullable=False),
+    Column("deck", String(64), ForeignKey("decks.name"), nullable=False),
+    Column("cases", Text, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("model", Text),
+    Column("model_sha256", String(64)),
+    Column("paused_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("discussed", Integer),
+)
+
+discussions = Table(
+    "discussions",
+    metadata,
+    Column("code", String(16), ForeignKey("sessions.code"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcTime, nullable=False),
 )
 
 predictions = Table(
