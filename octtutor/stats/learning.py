@@ -1,0 +1,74 @@
+"""How a trainee's accuracy changes with practice."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.stats.intervals import Figure, wilson
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.signedinteger[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Accuracy as it stood after a case; cases are counted from 1."""
+
+    case: int
+    accuracy: Figure
+
+
+def moving_accuracy(right: Bools, window: int = 20) -> tuple[Point, ...]:
+    """Return the accuracy over the last `window` cases after each case.
+
+    Args:
+        right: bool (n,), whether each answer was right, in the order they were given.
+        window: number of cases, at least 1; before there are as many, those there are.
+
+    Returns:
+        One point a case with Wilson's 95 % interval; the figure's `n` is how many it rests on.
+        Neighbouring points share cases: the interval is of one point, not of the curve.
+    """
+    sums = np.concatenate([[0], np.cumsum(right)])
+    ends = np.arange(1, len(right) + 1)
+    starts = np.maximum(ends - window, 0)
+    return tuple(
+        Point(int(end), _share(int(sums[end] - sums[start]), int(end - start)))
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def cumulative(right: Bools) -> tuple[Point, ...]:
+    """Return the accuracy over all cases so far after each case (see `moving_accuracy`)."""
+    return moving_accuracy(right, max(1, len(right)))
+
+
+@lru_cache(maxsize=4096)
+def _share(successes: int, n: int) -> Figure:
+    return wilson(successes, n)
+
+
+def change(before: tuple[int, int], after: tuple[int, int]) -> Figure:
+    """Estimate how much a proportion rose between two tests on different cases.
+
+    Args:
+        before: how many were right, of how many.
+        after: the same, later.
+
+    Returns:
+        After minus before, −1 to 1, with Newcombe's 95 % interval (hybrid score, method 10 of
+        Stat. Med. 17:873, 1998); without a value where either test had no case. Where the same
+        cases were answered twice, `pairs.mcnemar` and `pairs.mean_by_patient` are the choice.
+    """
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    method = "difference of independent proportions, Newcombe 95 %"
+    n = before[1] + after[1]
+    if not before[1] or not after[1]:
+        return Figure(None, None, None, n, method)
+    low, high = confint_proportions_2indep(*after, *before, method="newcomb", compare="diff")
+    value = after[0] / after[1] - before[0] / before[1]
+    return Figure(value, max(-1.0, float(low)), min(1.0, float(high)), n, method)
