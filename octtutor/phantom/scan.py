@@ -48,15 +48,31 @@ def make(label: Diagnosis, rng: Generator, size: tuple[int, int]) -> Phantom:
     Raises:
         BadInputError: if the label is unknown or the size outside its limits.
     """
-    disease = _disease(label)
-    height, width = checked_size(size)
-    growing, ailing, imaging = (np.random.default_rng(s) for s in rng.integers(2**63, size=3))
-    eye = disease(ailing, grow(growing, Grid(height, width)))
-    mask = np.zeros((height, width), np.uint8)
+    eye, imaging = _grow_eye(label, rng, size)
+    grid = eye.anatomy.grid
+    mask = np.zeros((grid.height, grid.width), np.uint8)
     for finding in eye.findings:
         mask |= finding.mask
     scan = render(imaging, eye.anatomy, eye.inclusions)
     return Phantom(scan, mask, eye.findings + lesions.foveal_pit(eye.anatomy))
+
+
+def grow_eye(label: Diagnosis, rng: Generator, size: tuple[int, int]) -> Diseased:
+    """Return the eye that `make` shows from the same arguments, without drawing its scan.
+
+    Its anatomy holds the exact surfaces of the layers, and its findings the lesions.
+    """
+    return _grow_eye(label, rng, size)[0]
+
+
+def _grow_eye(
+    label: Diagnosis, rng: Generator, size: tuple[int, int]
+) -> tuple[Diseased, Generator]:
+    """Return an eye, and the generator that is left for drawing its scan."""
+    disease = _disease(label)
+    height, width = checked_size(size)
+    growing, ailing, imaging = (np.random.default_rng(s) for s in rng.integers(2**63, size=3))
+    return disease(ailing, grow(growing, Grid(height, width))), imaging
 
 
 def _disease(label: Diagnosis) -> Callable[[Generator, Anatomy], Diseased]:
