@@ -74,6 +74,11 @@ class Settings:
         """Where models are looked for: the user's first, then the shipped ones."""
         return (self.home / "models", self.shipped / "models")
 
+    @property
+    def quiz_folders(self) -> tuple[Path, ...]:
+        """Where quizzes are looked for: the user's first, then the shipped ones."""
+        return (self.home / "quizzes", self.shipped / "quizzes")
+
     def make_home(self) -> None:
         """Make the data home and check that it can be written.
 
