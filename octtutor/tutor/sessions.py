@@ -1,0 +1,398 @@
+"""Sessions: an educator opens one on a quiz; who has its code joins, and all read the same."""
+
+import hashlib
+import secrets
+import threading
+import unicodedata
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.case import Case
+from octtutor.core.educator import Guess
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Attempt, Trainee
+from octtutor.core.quizfile import QuizFile
+from octtutor.core.session import Session
+from octtutor.datasets.decode import Pixels
+from octtutor.errors import (
+    BadInputError,
+    BadScanError,
+    ModelError,
+    StaleError,
+    StoreError,
+    TooManyGuessesError,
+)
+from octtutor.store.contract import Store
+from octtutor.tutor.attempts import refuse_running_exam
+from octtutor.tutor.board import Board, Gathered, board_of
+from octtutor.tutor.educators import WITHIN, network
+from octtutor.tutor.ports import Clock, Images, Maps, Shelf
+from octtutor.tutor.quizzes import Quizzes
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Without 0 and O, 1, I and L, and U, which are taken for others."""
+LENGTH = 5
+"""Characters of a code: 24 million of them."""
+WRONG_CODES = 30
+"""Wrong codes that an address may send within `WITHIN`; a whole class may share one address."""
+MAX_TITLE = 80
+ORDER = "session"
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedState:
+    """What a trainee's page shows of their session. It holds nothing that tells an answer."""
+
+    code: str
+    title: str
+    attempt_id: str
+    is_open: bool
+    is_paused: bool
+    """Nothing can be answered now; never so once it has ended."""
+    discussed: int | None
+    """Position of the case that is discussed on the projector."""
+    may_see: bool
+    """Whether this trainee has answered that case and may be shown its reveal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A case as it is discussed: for the projector, truth and all."""
+
+    position: int
+    case: Case
+    scan: Pixels
+    mask: npt.NDArray[np.uint8] | None
+    """uint8 (height, width), 255 inside the lesion, where one is known."""
+    prediction: Prediction | None
+    maps: Maps | None
+    """Raw maps float32 (4, h, w) in LABELS order."""
+    trained_on: bool
+    """Whether the model was trained on scans of this patient."""
+    fault: str | None
+    """Why there is no prediction."""
+
+
+def draw_code() -> str:
+    """Return a code that nobody can foresee."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+class Sessions:
+    """The use cases of a session, of educators (who are known to be such) and of trainees."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: Images,
+        quizzes: Quizzes,
+        shelf: Shelf,
+        clock: Clock,
+        draw: Callable[[], str] = draw_code,
+    ) -> None:
+        """Take the parts; `draw` gives the code of a new session."""
+        self._store, self._images, self._quizzes = store, images, quizzes
+        self._shelf, self._clock, self._draw = shelf, clock, draw
+        self._one_at_a_time = threading.Lock()
+        self._cases = lru_cache(maxsize=32)(self._read_cases)
+
+    # ---- the educator's ------------------------------------------------------------------
+
+    def quizzes(self) -> tuple[QuizFile, ...]:
+        """Return the quizzes without faults, by key."""
+        return tuple(listed.quiz for listed in self._quizzes.all() if listed.quiz is not None)
+
+    def open(self, educator: str, quiz_key: str, title: str | None = None) -> Session:
+        """Open a session with the model in use; everybody gets the same cases in the same order.
+
+        Args:
+            educator: the name of who opens it.
+            quiz_key: the quiz's file name without `.toml`.
+            title: what trainees see; the quiz's by default.
+
+        Raises:
+            BadInputError: there is no such quiz, it cannot be played here, or the title is
+                too long.
+        """
+        quiz = self._quizzes.find(quiz_key)
+        heading = _check_title(title or "") or quiz.title
+        resolved = self._quizzes.resolve(quiz)
+        model = self._shelf.current()
+        for _ in range(_TRIES):
+            session = Session(
+                code=self._draw(),
+                title=heading,
+                educator=educator,
+                quiz=quiz.key,
+                quiz_version=quiz.version,
+                deck=resolved.deck,
+                cases=tuple(case.sha256 for case in resolved.cases),
+                seed=quiz.seed,
+                options=quiz.options,
+                opened_at=self._clock(),
+                model=model.name if model.sha256 else None,
+                model_sha256=model.sha256,
+            )
+            try:
+                self._store.open_session(session)
+            except StaleError:
+                continue  # the code was used before
+            return session
+        raise StaleError(f"{_TRIES} codes were drawn and all were used before. Try again.")
+
+    def all(self) -> tuple[Session, ...]:
+        """Return all sessions, the latest first."""
+        return self._store.sessions()
+
+    def get(self, code: str) -> Session:
+        """Return a session.
+
+        Raises:
+            StoreError: there is none of this code.
+        """
+        session = self._store.find_session(tidy(code))
+        if session is None:
+            raise StoreError(f"There is no session {code[:16]!r} in the records. Reload the page.")
+        return session
+
+    def pause(self, code: str) -> None:
+        """Let nobody answer until `go_on`; whoever comes may join.
+
+        Raises:
+            StaleError: it has ended.
+        """
+        session = self.get(code)
+        self._store.pause_session(session.code, session.paused_at or self._clock())
+
+    def go_on(self, code: str) -> None:
+        """Let everybody answer again.
+
+        Raises:
+            StaleError: it has ended.
+        """
+        self._store.pause_session(self.get(code).code, None)
+
+    def end(self, code: str) -> None:
+        """End a session and all attempts in it; one that has ended stays as it is."""
+        self._store.end_session(self.get(code).code, self._clock())
+
+    def discuss(self, code: str, position: int | None) -> None:
+        """Show a case to all, or none. From the first time on, new answers to it do not count.
+
+        Raises:
+            BadInputError: there is no such case.
+        """
+        session = self.get(code)
+        if position is not None:
+            _check_position(session, position)
+        self._store.discuss(session.code, position, self._clock())
+
+    def gather(self, code: str) -> Gathered:
+        """Return all that the records hold of a session."""
+        session = self.get(code)
+        attempts = self._store.attempts_in(session.code)
+        return Gathered(
+            session=session,
+            attempts=attempts,
+            trainees=self._trainees(attempts),
+            answers=self._store.answers_in(session.code),
+            discussions=self._store.discussions_of(session.code),
+            cases=self._cases(session.deck, session.cases),
+        )
+
+    def board(self, code: str) -> Board:
+        """Return the figures of a session."""
+        return board_of(self.gather(code))
+
+    def show(self, code: str, position: int) -> Shown:
+        """Return a case with truth, model's answer and map, waiting for the model.
+
+        Raises:
+            BadInputError: there is no such case.
+        """
+        session = self.get(code)
+        _check_position(session, position)
+        case = self._store.get_case(session.deck, session.cases[position])
+        scan = self._images.read(case.sha256)
+        prediction, maps, trained_on, fault = self._ask_model(session, case, scan)
+        return Shown(
+            position, case, scan, self._find_mask(case), prediction, maps, trained_on, fault
+        )
+
+    # ---- the trainee's -------------------------------------------------------------------
+
+    def join(self, code: str, trainee_id: str, address: str) -> Attempt:
+        """Let a trainee into a session; whoever is in it already gets the same attempt.
+
+        It is the same one too where it has ended: at its last case, or by another quiz.
+
+        Args:
+            code: as it was typed.
+            trainee_id: who.
+            address: where it came from, an IP address.
+
+        Raises:
+            BadInputError: there is no session of this code.
+            TooManyGuessesError: there were too many wrong ones; the code was not looked at.
+            StaleError: the session has ended, or the trainee has an exam running elsewhere.
+            StoreError: there is no such trainee.
+        """
+        known = self._find_attempt(tidy(code), trainee_id)
+        session = self.get(tidy(code)) if known else self._find(code, address)
+        if not session.is_open:
+            raise _has_ended()
+        return known or self._start(session, trainee_id)
+
+    def state(self, code: str, trainee_id: str) -> JoinedState:
+        """Return how a trainee's session stands. Cheap: every page in it asks often.
+
+        Raises:
+            StoreError: this trainee is in no such session.
+        """
+        attempt = self._find_attempt(tidy(code), trainee_id)
+        session = self._store.find_session(tidy(code)) if attempt else None
+        if attempt is None or session is None:
+            raise StoreError("You are in no such session. Join with its code.")
+        discussed = session.discussed
+        return JoinedState(
+            code=session.code,
+            title=session.title,
+            attempt_id=attempt.id,
+            is_open=session.is_open,
+            is_paused=session.is_open and session.paused_at is not None,
+            discussed=discussed,
+            may_see=discussed is not None and discussed < len(self._store.answers_of(attempt.id)),
+        )
+
+    def require_running(self, attempt: Attempt) -> None:
+        """Refuse to go on with an attempt whose session is paused or over; others may go on.
+
+        Raises:
+            StaleError: it is.
+        """
+        session = self._store.find_session(attempt.session) if attempt.session else None
+        if session is None:
+            return
+        if not session.is_open:
+            raise _has_ended()
+        if session.paused_at is not None:
+            raise StaleError("The session is paused. Wait until your educator lets it go on.")
+
+    def _find(self, code: str, address: str) -> Session:
+        """Find the session of a typed code, counting the wrong ones of an address.
+
+        A guess counts until it has turned out right. One at a time, so that a class that joins at
+        once does not look like many guesses.
+        """
+        where, now = f"session {network(address)}", self._clock()
+        # each has a name of its own: only the address is counted, and only its guess is forgotten
+        guess = Guess(hashlib.sha256(secrets.token_bytes(16)).hexdigest(), where, now)
+        with self._one_at_a_time:
+            if not self._store.admit_guess(guess, now - WITHIN, WRONG_CODES):
+                raise TooManyGuessesError(
+                    f"Too many wrong codes from your network. Wait {WITHIN.seconds // 60} "
+                    "minutes, then try again."
+                )
+            session = self._store.find_session(tidy(code))
+            if session is not None:
+                self._store.forget_guesses(guess.who, guess.address)
+        if session is None:
+            raise BadInputError(
+                f"Expected the code of a session, {LENGTH} letters and digits. There is none "
+                f"{' '.join(code.split())[:16]!r}. Check it on the projector."
+            )
+        return session
+
+    def _find_attempt(self, code: str, trainee_id: str) -> Attempt | None:
+        latest = self._store.find_latest_attempt(trainee_id)
+        if latest is None or latest.session == code:
+            return latest
+        earlier = self._store.attempts_of(trainee_id)
+        return next((attempt for attempt in earlier if attempt.session == code), None)
+
+    def _start(self, session: Session, trainee_id: str) -> Attempt:
+        try:
+            refuse_running_exam(self._store, trainee_id)
+            attempt = self._attempt(session, trainee_id)
+            self._store.start_attempt(attempt)
+        except StaleError:
+            known = self._find_attempt(session.code, trainee_id)
+            if known is None:
+                raise
+            return known  # another tab was faster
+        return attempt
+
+    def _attempt(self, session: Session, trainee_id: str) -> Attempt:
+        return Attempt(
+            id=str(uuid.uuid4()),
+            trainee_id=trainee_id,
+            quiz=session.quiz,
+            quiz_version=session.quiz_version,
+            deck=session.deck,
+            order=ORDER,
+            seed=session.seed,
+            cases=session.cases,
+            started_at=self._clock(),
+            model=session.model,
+            model_sha256=session.model_sha256,
+            options=session.options,
+            session=session.code,
+        )
+
+    def _trainees(self, attempts: tuple[Attempt, ...]) -> tuple[Trainee, ...]:
+        found = (self._store.find_trainee(attempt.trainee_id) for attempt in attempts)
+        return tuple(trainee for trainee in found if trainee is not None)
+
+    def _read_cases(self, deck: str, cases: tuple[str, ...]) -> tuple[Case, ...]:
+        """Read a session's cases; they never change, so they are kept for the next look."""
+        return tuple(self._store.get_case(deck, sha256) for sha256 in cases)
+
+    def _ask_model(
+        self, session: Session, case: Case, scan: Pixels
+    ) -> tuple[Prediction | None, Maps | None, bool, str | None]:
+        try:
+            model = self._shelf.recorded(session.model, session.model_sha256)
+            prediction, maps = model.read(case.sha256, scan)
+            return prediction, maps, model.trained_on(case.sha256, case.patient), None
+        except ModelError as error:
+            return None, None, False, str(error)
+
+    def _find_mask(self, case: Case) -> npt.NDArray[np.uint8] | None:
+        try:
+            return self._images.read(case.mask_sha256) if case.mask_sha256 else None
+        except (BadScanError, StoreError):
+            return None  # it is discussed without an outline
+
+
+def tidy(code: str) -> str:
+    """Return a code as it was meant: capital letters and digits, whatever was typed between."""
+    wide = unicodedata.normalize("NFKC", code[:64]).upper()
+    return "".join(letter for letter in wide if letter.isalnum())[:16]
+
+
+def _check_title(title: str) -> str:
+    tidied = "".join(filter(str.isprintable, " ".join(title.split())))
+    if len(tidied) > MAX_TITLE:
+        raise BadInputError(
+            f"Expected a title of at most {MAX_TITLE} characters. Received {len(tidied):,}. "
+            "Choose a shorter one."
+        )
+    return tidied
+
+
+def _check_position(session: Session, position: int) -> None:
+    if not 0 <= position < len(session.cases):
+        raise BadInputError(
+            f"Expected a case from 1 to {len(session.cases)}. Received {position + 1}. Choose "
+            "another."
+        )
+
+
+def _has_ended() -> StaleError:
+    return StaleError("This session has ended. Ask your educator for the code of the new one.")
