@@ -38,8 +38,8 @@ from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.schedule import (
     ADAPTIVE,
     BALANCED,
-    USUAL,
     SURPRISE,
+    USUAL,
     draw_unseen,
     mastery,
     next_case,

@@ -18,10 +18,15 @@ from octtutor.store.contract import Store
 from octtutor.store.engines import open_engine
 from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
+from octtutor.tutor.atlas import Atlas
 from octtutor.tutor.educators import Educators
+from octtutor.tutor.exams import Exams
 from octtutor.tutor.importing import EMBEDDED, Imported, import_scans
 from octtutor.tutor.practice import Practice
+from octtutor.tutor.progress import Records
+from octtutor.tutor.quizzes import Quizzes
 from octtutor.tutor.scans import Scans
+from octtutor.tutor.sessions import Sessions
 from octtutor.tutor.training import TrainingScans
 
 if TYPE_CHECKING:
@@ -115,20 +120,46 @@ def add_embedded_deck(archive: Archive) -> None:
     import_into(archive, deck, EMBEDDED, EMBEDDED_TITLE, None)
 
 
-def build(archive: Archive, shelf: ModelShelf) -> "gr.Blocks":
+def open_quizzes(archive: Archive, settings: Settings) -> Quizzes:
+    """Return the quizzes at hand."""
+    return Quizzes(archive.store, settings.quiz_folders)
+
+
+def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks":
     """Compose the page."""
-    from octtutor.ui.page import build_page
+    from octtutor.ui.contrast import Contrasts
+    from octtutor.ui.desk import DeskHandlers
+    from octtutor.ui.exams import ExamsHandlers
+    from octtutor.ui.learn import LearnHandlers
+    from octtutor.ui.page import Rooms, build_page
     from octtutor.ui.practise import PractiseHandlers
+    from octtutor.ui.progress import ProgressHandlers
 
-    practice = Practice(archive.store, archive.images, shelf, now)
-    return build_page(PractiseHandlers(practice, shelf))
+    store, images = archive.store, archive.images
+    quizzes = open_quizzes(archive, settings)
+    practice = Practice(store, images, shelf, now)
+    exams = Exams(store, quizzes, shelf, now)
+    sessions = Sessions(store, images, quizzes, shelf, now)
+    atlas = Atlas(store, images, shelf)
+    desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
+    rooms = Rooms(
+        desk=desk,
+        practise=PractiseHandlers(practice, shelf, sessions, desk),
+        learn=LearnHandlers(atlas),
+        exams=ExamsHandlers(exams, practice, desk, now),
+        progress=ProgressHandlers(Records(store, now), now),
+    )
+    return build_page(rooms)
 
 
-def build_educators(archive: Archive, settings: Settings, host: str, share: bool) -> "FastAPI":
+def build_educators(
+    archive: Archive, shelf: ModelShelf, settings: Settings, host: str, share: bool
+) -> "FastAPI":
     """Compose the educators' page and what stands before it; after `prepare_environment`.
 
     Args:
         archive: records and scans.
+        shelf: the models at hand.
         settings: where things are.
         host: the address the server will listen on; on another than loopback nobody is an
             educator without signing in.
@@ -136,7 +167,9 @@ def build_educators(archive: Archive, settings: Settings, host: str, share: bool
     """
     from octtutor.ui.doorkeeper import Doorkeeper, is_local
     from octtutor.ui.educator import build_educator_app, build_educator_page
+    from octtutor.ui.quizzes import QuizzesHandlers, build_quizzes_tab
     from octtutor.ui.scans import ScansHandlers, build_scans_tab
+    from octtutor.ui.sessions import SessionsHandlers, build_sessions_tab
     from octtutor.ui.training import build_train_tab
     from octtutor.ui.training_handlers import TrainHandlers
 
@@ -151,7 +184,13 @@ def build_educators(archive: Archive, settings: Settings, host: str, share: bool
         settings.model,
         lambda upload, progress: scans.add(upload, "", "", progress),
     )
+    quizzes = open_quizzes(archive, settings)
+    opened = Sessions(archive.store, archive.images, quizzes, shelf, now)
+    sessions = SessionsHandlers(opened, {})
+    quiz_files = QuizzesHandlers(quizzes, archive.images)
     tabs = [
+        lambda page: build_sessions_tab(page, sessions, require),
+        lambda page: build_quizzes_tab(page, quiz_files, require),
         lambda page: build_scans_tab(page, scans, require),
         lambda page: build_train_tab(page, training, require),
     ]
@@ -179,9 +218,9 @@ def serve(
     archive = open_archive(settings)
     try:
         add_embedded_deck(archive)
-        page = build(archive, shelf)
+        page = build(archive, shelf, settings)
         shelf.current()  # begins to load beside the page
-        educators = build_educators(archive, settings, host, share)
+        educators = build_educators(archive, shelf, settings, host, share)
         address = serve_page(page, educators, host, port, share)
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()

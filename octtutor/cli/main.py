@@ -16,6 +16,8 @@ from octtutor.cli import (
     network,
     phantom,
     publishing,
+    quiz,
+    report,
     serving,
 )
 from octtutor.cli.output import one_line_errors
@@ -44,6 +46,8 @@ models.app.command("compare")(publishing.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(cache.app, name="cache")
+app.add_typer(quiz.app, name="quiz")
+app.command("report")(report.report)
 app.add_typer(educators.app, name="educator")
 app.add_typer(serving.db, name="db")
 

@@ -9,6 +9,7 @@ from octtutor.core.diagnosis import LABELS
 from octtutor.errors import ModelError
 
 CARD = "card.json"
+TRAINING_SCANS = "training_scans.csv"
 WEIGHTS = "weights.safetensors"
 
 

@@ -17,9 +17,9 @@ from octtutor.datasets.decode import Pixels, decode
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.sources import Member, open_source, scans_of
 from octtutor.errors import BadInputError, BadScanError
+from octtutor.model.card import TRAINING_SCANS
 from octtutor.model.engine import KerasEngine
 from octtutor.model.evaluation import shared_with_training
-from octtutor.model.folder import TRAINING_SCANS
 from octtutor.model.loading import Progress
 from octtutor.model.maps import colour, to_scan_size
 from octtutor.stats.figures import model_figures

@@ -8,22 +8,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.listing import read_listing
 from octtutor.datasets.sources import open_source, scans_of
-from octtutor.errors import ModelError
 from octtutor.model.bulk import Answering, do_all
-from octtutor.model.card import read_card
+from octtutor.model.card import TRAINING_SCANS, read_card
 from octtutor.model.cluster import Cluster, send_answering
 from octtutor.model.engine import KerasEngine
-from octtutor.model.folder import TRAINING_SCANS
+from octtutor.model.known import read_known
 from octtutor.model.loading import UNKNOWN, Progress, no_readable_scan
 from octtutor.model.robustness import measure_corrupted
 from octtutor.stats.figures import model_figures
-
-_COLUMNS = ["sha256", "patient", "label"]
 
 
 def evaluate(
@@ -139,14 +135,8 @@ def shared_with_training(
     Raises:
         ModelError: the list in the model's folder is damaged.
     """
-    path = folder / TRAINING_SCANS
-    try:
-        known = pd.read_csv(path, dtype=str) if path.exists() else pd.DataFrame(columns=_COLUMNS)
-        known = known[_COLUMNS]
-    except (ValueError, KeyError, OSError) as error:
-        raise ModelError(
-            f"Expected {TRAINING_SCANS} in {folder.name!r} to list {', '.join(_COLUMNS)}. It "
-            f"cannot be read ({error}). Copy the model folder again."
-        ) from error
-    files = set(known["sha256"]) & set(hashes)
-    return {"files": len(files), "patients": len(set(known["patient"]) & set(patients))}
+    known = read_known(folder)
+    return {
+        "files": len(known.files & set(hashes)),
+        "patients": len(known.patients & set(patients)),
+    }

@@ -16,7 +16,6 @@ from octtutor.model.card import WEIGHTS, Card, read_card, write_card
 from octtutor.model.network import Network, build_from_card
 from octtutor.model.preprocess import Preprocessing
 
-TRAINING_SCANS = "training_scans.csv"
 """SHA-256, patient and label of every scan that the model was trained on."""
 HELD_OUT_SCANS = "held_out_scans.csv"
 """The same of every scan that it was measured on."""

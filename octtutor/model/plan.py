@@ -9,7 +9,7 @@ from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.datasets.listing import read_listing
 from octtutor.datasets.split import HELD_OUT, check_patients, draw_held_out, split_folds
 from octtutor.errors import BadInputError
-from octtutor.model.folder import TRAINING_SCANS
+from octtutor.model.card import TRAINING_SCANS
 from octtutor.model.loading import Progress, ScanSet, load_scans
 from octtutor.model.preprocess import Preprocessing
 from octtutor.model.pretrained import BackboneSource

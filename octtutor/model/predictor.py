@@ -17,6 +17,7 @@ from octtutor.datasets.images import write_atomically
 from octtutor.errors import ModelError, OctTutorError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import Card, read_card
+from octtutor.model.known import Known, read_known
 from octtutor.model.preprocess import Preprocessing
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ModelPredictor:
         self._engine: KerasEngine | None = None
         self._fault: OctTutorError | None = None
         self._card: Card | None = None
+        self._known: Known | None = None
 
     @property
     def name(self) -> str:
@@ -78,6 +80,16 @@ class ModelPredictor:
             return self._place(self._read_card(), sha256).exists()
         except OctTutorError:
             return False
+
+    def trained_on(self, sha256: str, patient: str) -> bool:
+        """Whether the model was trained on this scan, or on another of this patient."""
+        try:
+            if self._known is None:
+                self._known = read_known(self._folder)
+        except ModelError as error:
+            _log.warning("%s", error)
+            self._known = Known(frozenset(), frozenset())
+        return sha256 in self._known.files or patient in self._known.patients
 
     def read(self, sha256: str, scan: Pixels) -> tuple[Prediction, Maps]:
         """Answer and explain a scan, waiting for the model where needed.

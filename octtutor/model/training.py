@@ -19,14 +19,13 @@ from octtutor.datasets.images import write_atomically
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.calibration import fit_temperature
-from octtutor.model.card import Card
+from octtutor.model.card import TRAINING_SCANS, Card
 from octtutor.model.crossval import cross_validate
 from octtutor.model.engine import KerasEngine, softmax
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune
 from octtutor.model.folder import (
     HELD_OUT_SCANS,
-    TRAINING_SCANS,
     check_target,
     save_model,
     weights_digest,

@@ -140,7 +140,8 @@ class Store(ABC):
 
         Args:
             attempt: the new one.
-            at_most: how many attempts at this quiz the trainee may have, retests left out.
+            at_most: how many attempts at this quiz the trainee may have, retests and sessions left
+                out.
 
         Raises:
             StaleError: there are so many already, or one of this trainee in this session.

@@ -217,7 +217,8 @@ class MemoryStore(Store):
         if attempt.trainee_id not in self._trainees:
             raise missing("trainee", attempt.trainee_id)
         mine = self.attempts_of(attempt.trainee_id)
-        same = [a for a in mine if a.quiz == attempt.quiz and a.retest_of is None]
+        alone = [a for a in mine if a.retest_of is None and a.session is None]
+        same = [a for a in alone if a.quiz == attempt.quiz]
         check_count(attempt.quiz, len(same), at_most)
         if attempt.session and any(a.session == attempt.session for a in mine):
             raise joined_already()

@@ -259,7 +259,8 @@ class SqlStore(SqlSessions):
         """See `Store`."""
         mine = attempts.c.trainee_id == attempt.trainee_id
         running = and_(mine, attempts.c.ended_at.is_(None))
-        same = and_(mine, attempts.c.quiz == attempt.quiz, attempts.c.retest_of.is_(None))
+        alone = and_(attempts.c.retest_of.is_(None), attempts.c.session.is_(None))
+        same = and_(mine, attempts.c.quiz == attempt.quiz, alone)
         try:
             with self._write() as db:
                 who = select(trainees.c.id).where(trainees.c.id == attempt.trainee_id)

@@ -38,6 +38,9 @@ class Predictor(Protocol):
     def knows(self, sha256: str) -> bool:
         """Whether `read` would answer at once, without the model."""
 
+    def trained_on(self, sha256: str, patient: str) -> bool:
+        """Whether the model was trained on this scan, or on another of this patient."""
+
     def read(self, sha256: str, scan: Pixels) -> tuple[Prediction, Maps]:
         """Answer and explain a scan uint8 (height, width), waiting for the model.
 

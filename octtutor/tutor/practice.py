@@ -5,24 +5,38 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.answer import Answer, Answered, check_confidence
+from octtutor.core.answer import Answer, Answered, SecondLook, check_confidence
 from octtutor.core.case import Case, Deck
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import PRACTICE, PRACTICE_VERSION, Attempt, Trainee
-from octtutor.core.schedule import BALANCED, draw_balanced
+from octtutor.core.quiz import Attempt, Options, Trainee
+from octtutor.core.schedule import ADAPTIVE, BALANCED, draw_balanced, draw_unseen
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError, BadScanError, ModelError, StaleError, StoreError
 from octtutor.store.contract import Store
+from octtutor.tutor.attempts import DUE, check_size, new_attempt, refuse_running_exam, with_case
+from octtutor.tutor.limits import TimeLeft, milliseconds, time_left
+from octtutor.tutor.marking import MarkScore, check_mark, score_mark
 from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
+from octtutor.tutor.spacing import Due, due
 
 MAX_NICKNAME = 40
 MAX_RESPONSE_MS = 24 * 3600 * 1000
+ORDERS = (ADAPTIVE, BALANCED, DUE)
+
+
+class Stage(StrEnum):
+    """How far the trainee is with a case."""
+
+    ASK = "ask"
+    LOOK = "look"
+    """Answered; the model's answer is shown, to keep the own or to change it."""
+    TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +50,27 @@ class Question:
     synthetic: bool
     elapsed_ms: int
     """Since it was first shown: a reload does not turn the clock back."""
-    answered: bool
-    """The answer is given already: go to the reveal."""
+    left_ms: int | None
+    """Until the time of the case or of the quiz is over; None without a limit."""
+    options: Options
+    session: str | None
+    stage: Stage
+    """Further than ASK: go to the second look or to the reveal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The model's answer, shown for the second look. It does not tell the truth."""
+
+    attempt_id: str
+    position: int
+    total: int
+    scan: Pixels
+    synthetic: bool
+    answer: Answer
+    options: Options
+    prediction: Prediction
+    maps: Maps | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +83,23 @@ class Reveal:
     scan: Pixels
     case: Case
     answer: Answer
+    second: SecondLook | None
+    options: Options
     prediction: Prediction | None
     maps: Maps | None
     """Raw maps float32 (4, h, w) in LABELS order."""
     mask: npt.NDArray[np.uint8] | None
     """uint8 (height, width), 255 inside the lesion, where one is known."""
+    mark: MarkScore | None
+    """Where the finding was to be clicked and there is one."""
     model_fault: str | None
     """Why there is no prediction."""
+    trained_on: bool
+    """Whether the model was trained on this patient: its answer is then no proof of skill."""
 
 
 class Practice:
-    """The use cases of practising. Every method checks that the attempt is the trainee's."""
+    """The use cases of reading cases. Every method checks that the attempt is the trainee's."""
 
     def __init__(
         self,
@@ -110,56 +149,71 @@ class Practice:
         """Return the trainee's last quiz with at least one answer."""
         return self._store.find_answered_attempt(trainee_id)
 
-    def start(self, trainee_id: str, deck: str, size: int, seed: int | None = None) -> Attempt:
-        """Draw a quiz and begin it with the model in use; the trainee's running one ends.
+    def start(
+        self,
+        trainee_id: str,
+        deck: str,
+        size: int,
+        seed: int | None = None,
+        order: str = BALANCED,
+    ) -> Attempt:
+        """Begin to practise with the model in use; the trainee's running quiz ends.
 
         Args:
             trainee_id: who.
             deck: a deck's name.
             size: how many cases, at least 1; fewer when the deck has fewer.
-            seed: the same seed draws the same cases of the same deck.
+            seed: the same seed draws the same cases of the same deck, at random whatever the
+                order; without one, scans not seen yet come first.
+            order: one of ORDERS.
 
         Raises:
-            BadInputError: the deck is empty or unknown, or the size is not positive.
+            BadInputError: the deck is empty or unknown, the size is not positive, or there is no
+                such order.
+            StaleError: an exam runs.
         """
         cases = self._store.cases_of(deck)
-        if not cases:
-            raise BadInputError(
-                f"Expected a deck with cases. {deck[:64]!r} has none. Choose another, or import "
-                "scans with `octtutor data import`."
-            )
-        if size < 1:
-            raise BadInputError(f"Expected at least 1 case. Received {size}. Choose more.")
+        check_size(size, cases, deck)
+        if order not in ORDERS:
+            raise BadInputError(f"Expected one of {', '.join(ORDERS)}. Received {order[:40]!r}.")
+        refuse_running_exam(self._store, trainee_id)
+        drawn: tuple[Case, ...] = ()
+        if seed is not None:
+            order, drawn = BALANCED, draw_balanced(cases, size, random.Random(seed))
         seed = self._draw_seed() if seed is None else seed
-        drawn = draw_balanced(cases, size, random.Random(seed))
-        model = self._shelf.current()
-        attempt = Attempt(
-            id=str(uuid.uuid4()),
-            trainee_id=trainee_id,
-            quiz=PRACTICE,
-            quiz_version=PRACTICE_VERSION,
-            deck=deck,
-            order=BALANCED,
-            seed=seed,
-            cases=tuple(case.sha256 for case in drawn),
-            started_at=self._clock(),
-            model=model.name if model.sha256 else None,
-            model_sha256=model.sha256,
-        )
+        if order == BALANCED and not drawn:
+            seen = self._store.seen_by(trainee_id)
+            drawn = draw_unseen(cases, size, seen, random.Random(seed))
+        hashes = [case.sha256 for case in drawn]
+        length = 0 if drawn else min(size, len(cases))
+        now = self._clock()
+        attempt = new_attempt(self._shelf, trainee_id, deck, order, seed, hashes, now, size=length)
         self._store.start_attempt(attempt)
         return attempt
+
+    def due(self, trainee_id: str) -> tuple[tuple[Answer, ...], Due]:
+        """Return a trainee's answers, oldest first, and what is due of what they learnt.
+
+        Those of an exam that runs are left out: they would tell what was right in it.
+        """
+        latest = self._store.find_latest_attempt(trainee_id)
+        hidden = latest.id if latest and latest.options.is_exam and not latest.ended_at else None
+        answers = (item.answer for item in self._store.answers_by(trainee_id))
+        history = tuple(answer for answer in answers if answer.attempt_id != hidden)
+        return history, due(history, self._clock())
 
     def find_latest(self, trainee_id: str) -> Attempt | None:
         """Return the trainee's last quiz; it runs while its `ended_at` is None."""
         return self._store.find_latest_attempt(trainee_id)
 
-    def question(self, trainee_id: str, attempt_id: str) -> Question:
+    def question(self, trainee_id: str, attempt_id: str) -> Question | None:
         """Return the case that the trainee is at; its clock starts when it is first shown.
 
-        After an answer it stays the same case until `next_question`.
+        After an answer it stays the same case until `next_question`, but in an exam, which shows
+        no reveal. None: the quiz is over, by the clock perhaps.
         """
         attempt = self._own(trainee_id, attempt_id)
-        return self._show(attempt, self._store.last_shown(attempt_id) or 0)
+        return self._at(attempt, self._store.last_shown(attempt_id) or 0)
 
     def next_question(self, trainee_id: str, attempt_id: str, position: int) -> Question | None:
         """Go on after the reveal at `position`; None after the last case or the quiz's end.
@@ -167,7 +221,7 @@ class Practice:
         Another tab may be further: then its case is returned.
 
         Raises:
-            StaleError: the case at `position` has no answer yet.
+            StaleError: the case at `position` has no answer yet, or the session is paused.
         """
         attempt = self._own(trainee_id, attempt_id)
         if attempt.ended_at is not None:
@@ -175,10 +229,10 @@ class Practice:
         done = len(self._store.answers_of(attempt_id))
         if position >= done:
             raise StaleError("This case has no answer yet. Answer it first.")
-        if done >= len(attempt.cases):
-            self._store.end_attempt(attempt_id, self._clock())
-            return None
-        return self._show(attempt, done)
+        self._refuse_paused(attempt)
+        if self._stage(attempt, done - 1) is Stage.LOOK:
+            return self._at(attempt, done - 1)
+        return self._at(attempt, done)
 
     def commit(
         self,
@@ -188,6 +242,8 @@ class Practice:
         choice: Diagnosis | None,
         confidence: int,
         response_ms: int | None = None,
+        mark: object = None,
+        timed_out: bool = False,
     ) -> Answer:
         """Record the answer, before anything is revealed.
 
@@ -196,33 +252,44 @@ class Practice:
             attempt_id: in which quiz.
             position: which case, from 0.
             choice: a class, or None for ungradable.
-            confidence: 1 to 5.
+            confidence: 1 to 5; left out of account where the quiz does not ask it.
             response_ms: the page's own measure; used when it is not longer than the server's,
                 which also counts the way there and back.
+            mark: (x, y) in pixels of the scan, where the quiz asks it.
+            timed_out: the page says that the time is over: nothing was chosen.
 
         Raises:
-            StaleError: the case is answered already, or is not the next one.
-            BadInputError: the confidence is out of range.
+            StaleError: the case is answered already, is not the next one, or the quiz's time is
+                over.
+            BadInputError: the confidence is out of range, or the mark not in the scan.
         """
         attempt = self._own(trainee_id, attempt_id)
-        if not 0 <= position < len(attempt.cases):
-            raise StaleError("There is no such case in this quiz. Reload the page.")
-        if position > len(self._store.answers_of(attempt_id)):
-            raise StaleError(f"Case {position + 1} is not the next one.")
-        case = self._store.get_case(attempt.deck, attempt.cases[position])
+        case = self._case_to_answer(attempt, position)
+        now = self._clock()
+        shown = self._store.record_shown(attempt_id, position, now)
+        left = time_left(attempt, shown, now)
+        if left.is_quiz_over:
+            self._store.end_attempt(attempt_id, now)
+            raise StaleError("The time of this quiz is over. What you answered before counts.")
+        over = left.is_case_over or (timed_out and _is_nearly_over(left))
+        if timed_out and not over:
+            raise BadInputError("Expected an answer: there is time left. Choose one.")
+        asked = attempt.options
         answer = Answer(
             attempt_id=attempt.id,
             position=position,
             trainee_id=trainee_id,
             sha256=case.sha256,
             truth=case.label,
-            choice=choice,
-            confidence=check_confidence(confidence),
-            response_ms=self._time(attempt_id, position, response_ms),
-            answered_at=self._clock(),
+            choice=None if over else choice,
+            confidence=check_confidence(confidence) if asked.confidence and not over else 0,
+            response_ms=_time(milliseconds(shown, now), response_ms),
+            answered_at=now,
             deck=attempt.deck,
             quiz=attempt.quiz,
             quiz_version=attempt.quiz_version,
+            mark=self._mark(case, choice, mark) if asked.mark_where and not over else None,
+            timed_out=over,
         )
         self._store.record_answer(answer)
         return answer
@@ -236,42 +303,230 @@ class Practice:
             return False
         return not model.is_ready and not model.knows(attempt.cases[position])
 
-    def reveal(self, trainee_id: str, attempt_id: str, position: int) -> Reveal:
-        """Return truth, model's answer and maps of an answered case, waiting for the model.
+    def look(self, trainee_id: str, attempt_id: str, position: int) -> Look | None:
+        """Return the model's answer for a second look, recorded first; waits for the model.
 
-        The model's answer is recorded first; what was recorded once stays.
+        None: there is no second look at this case (any more), or no model to look at.
 
         Raises:
             StaleError: the case has no answer yet.
         """
         attempt = self._own(trainee_id, attempt_id)
         answered = self._answered(attempt_id, position)
+        if not _may_look(attempt, answered):
+            return None
+        case = self._store.get_case(attempt.deck, answered.answer.sha256)
+        scan = self._images.read(case.sha256)
+        prediction, maps, _ = self._ask_model(attempt, scan, answered)
+        if prediction is None:
+            return None
+        return Look(
+            attempt_id=attempt_id,
+            position=position,
+            total=attempt.asked,
+            scan=scan,
+            synthetic=case.synthetic,
+            answer=answered.answer,
+            options=attempt.options,
+            prediction=self._store.record_prediction(attempt_id, position, prediction),
+            maps=maps,
+        )
+
+    def decide(
+        self,
+        trainee_id: str,
+        attempt_id: str,
+        position: int,
+        choice: Diagnosis | None,
+        response_ms: int,
+    ) -> SecondLook:
+        """Record what is answered after the model's answer was seen: kept or changed.
+
+        Raises:
+            StaleError: the case does not wait for it (any more).
+        """
+        attempt = self._own(trainee_id, attempt_id)
+        if self._stage(attempt, position) is not Stage.LOOK:
+            raise StaleError("This case does not wait for a second look. Reload the page.")
+        now = self._clock()
+        longest = milliseconds(self._answered(attempt_id, position).answer.answered_at, now)
+        look = SecondLook(attempt_id, position, choice, _time(longest, response_ms), now)
+        self._store.record_second_look(look)
+        return look
+
+    def reveal(self, trainee_id: str, attempt_id: str, position: int) -> Reveal:
+        """Return truth, model's answer and maps of an answered case, waiting for the model.
+
+        The model's answer is recorded first; what was recorded once stays.
+
+        Raises:
+            StaleError: the case has no answer yet, waits for its second look, or belongs to an
+                exam that runs.
+        """
+        attempt = self._own(trainee_id, attempt_id)
+        answered = self._answered(attempt_id, position)
+        if self._is_exam_running(attempt, position):
+            raise StaleError("The truth is told at the end of the exam. Go on.")
+        if self._stage(attempt, position) is Stage.LOOK:
+            raise StaleError("This case waits for your second look. Keep your answer or change it.")
         case = self._store.get_case(attempt.deck, answered.answer.sha256)
         scan = self._images.read(case.sha256)
         prediction, maps, fault = self._ask_model(attempt, scan, answered)
-        if prediction is not None:
+        if prediction is not None and not _may_look(attempt, answered):
             prediction = self._store.record_prediction(attempt_id, position, prediction)
+        mask = self._find_mask(case)
+        mark = answered.answer.mark
         return Reveal(
             attempt_id=attempt_id,
             position=position,
-            total=len(attempt.cases),
+            total=attempt.asked,
             scan=scan,
             case=case,
             answer=answered.answer,
+            second=answered.second,
+            options=attempt.options,
             prediction=prediction,
             maps=maps,
-            mask=self._find_mask(case),
+            mask=mask,
+            mark=score_mark(mark, mask) if mark and mask is not None else None,
             model_fault=fault,
+            trained_on=self._is_trained_on(attempt, case),
         )
 
     def answers(self, trainee_id: str, attempt_id: str) -> tuple[Attempt, tuple[Answered, ...]]:
         """Return an attempt and its answers so far."""
         return self._own(trainee_id, attempt_id), self._store.answers_of(attempt_id)
 
+    def trained_on(self, attempt: Attempt) -> int:
+        """Return how many of an attempt's cases are of patients its model was trained on."""
+        cases = (self._store.get_case(attempt.deck, sha256) for sha256 in attempt.cases)
+        return sum(self._is_trained_on(attempt, case) for case in cases)
+
+    def count_marks(self, attempt: Attempt) -> tuple[int, int] | None:
+        """Return how many clicks hit the finding, of how many that could; None: none was asked."""
+        if not attempt.options.mark_where:
+            return None
+        marked = [item.answer for item in self._store.answers_of(attempt.id) if item.answer.mark]
+        masks = [self._find_mask(self._store.get_case(a.deck, a.sha256)) for a in marked]
+        scores = [
+            score_mark(answer.mark, mask)
+            for answer, mask in zip(marked, masks, strict=True)
+            if answer.mark is not None and mask is not None
+        ]
+        hits = [score.hit for score in scores if score is not None]
+        return sum(hits), len(hits)
+
+    def contrast(self, reveal: Reveal) -> tuple[Case, Case] | None:
+        """Return the case just read and one of the class it was taken for, to compare.
+
+        One that the trainee has seen already, if there is one: what is shown here with its name
+        cannot be asked any more. None where nothing was confused, or in an exam or a session.
+        """
+        attempt = self._store.get_attempt(reveal.attempt_id)
+        chosen = reveal.second.choice if reveal.second else reveal.answer.choice
+        apart = attempt.options.is_exam or attempt.session is not None
+        if apart or chosen is None or chosen is reveal.case.label:
+            return None
+        there = self._store.cases_of(attempt.deck)
+        others = {case.sha256: case for case in there if case.label is chosen}
+        seen = [sha256 for sha256 in self._store.seen_by(attempt.trainee_id) if sha256 in others]
+        if not seen:
+            return None
+        return reveal.case, others[seen[-1]]
+
+    def ask_model_for_all(self, attempt: Attempt) -> None:
+        """Record the model's answers that an exam did not wait for; a missing model has none."""
+        for answered in self._store.answers_of(attempt.id):
+            if answered.prediction is not None:
+                continue
+            scan = self._images.read(answered.answer.sha256)
+            prediction, _, _ = self._ask_model(attempt, scan, answered)
+            if prediction is not None:
+                self._store.record_prediction(attempt.id, answered.answer.position, prediction)
+
     def end(self, trainee_id: str, attempt_id: str) -> None:
         """End a quiz early; its answers stay."""
         self._own(trainee_id, attempt_id)
         self._store.end_attempt(attempt_id, self._clock())
+
+    def _at(self, attempt: Attempt, position: int) -> Question | None:
+        """Show a case, or the first after it that can still be answered."""
+        if attempt.ended_at is not None:
+            return None
+        if position >= attempt.asked:
+            self._store.end_attempt(attempt.id, self._clock())
+            return None
+        stage = self._stage(attempt, position)
+        if stage is Stage.TOLD and self._is_exam_running(attempt, position):
+            return self._at(attempt, position + 1)
+        attempt = with_case(self._store, attempt, position)
+        now = self._clock()
+        shown = self._store.record_shown(attempt.id, position, now)
+        left = time_left(attempt, shown, now)
+        if left.is_quiz_over:
+            self._store.end_attempt(attempt.id, now)
+            return None
+        if stage is Stage.ASK and left.is_case_over:
+            self.commit(attempt.trainee_id, attempt.id, position, None, 0, timed_out=True)
+            return self._at(attempt, position)
+        return self._show(attempt, position, stage, milliseconds(shown, now), left)
+
+    def _show(
+        self, attempt: Attempt, position: int, stage: Stage, elapsed_ms: int, left: TimeLeft
+    ) -> Question:
+        case = self._store.get_case(attempt.deck, attempt.cases[position])
+        return Question(
+            attempt_id=attempt.id,
+            position=position,
+            total=attempt.asked,
+            scan=self._images.read(case.sha256),
+            synthetic=case.synthetic,
+            elapsed_ms=elapsed_ms,
+            left_ms=left.least_ms,
+            options=attempt.options,
+            session=attempt.session,
+            stage=stage,
+        )
+
+    def _stage(self, attempt: Attempt, position: int) -> Stage:
+        given = self._store.answers_of(attempt.id)
+        if position >= len(given):
+            return Stage.ASK
+        waits = _may_look(attempt, given[position]) and given[position].prediction is not None
+        return Stage.LOOK if waits else Stage.TOLD
+
+    def _case_to_answer(self, attempt: Attempt, position: int) -> Case:
+        if not 0 <= position < len(attempt.cases):
+            raise StaleError("There is no such case in this quiz. Reload the page.")
+        done = len(self._store.answers_of(attempt.id))
+        if position > done:
+            raise StaleError(f"Case {position + 1} is not the next one.")
+        if done and self._stage(attempt, done - 1) is Stage.LOOK:
+            raise StaleError(f"Case {done} waits for your second look. Reload the page.")
+        self._refuse_paused(attempt)
+        return self._store.get_case(attempt.deck, attempt.cases[position])
+
+    def _mark(self, case: Case, choice: Diagnosis | None, mark: object) -> tuple[int, int] | None:
+        height, width = self._images.read(case.sha256).shape
+        return check_mark(mark, choice, width, height)
+
+    def _refuse_paused(self, attempt: Attempt) -> None:
+        session = self._store.find_session(attempt.session) if attempt.session else None
+        if session and session.paused_at is not None:
+            raise StaleError("The session is paused. Wait for your educator to go on.")
+
+    def _is_exam_running(self, attempt: Attempt, position: int) -> bool:
+        """Whether the truth is held back still; a case that all discuss is told to all."""
+        if not attempt.options.is_exam or attempt.ended_at is not None:
+            return False
+        session = self._store.find_session(attempt.session) if attempt.session else None
+        return session is None or session.discussed != position
+
+    def _is_trained_on(self, attempt: Attempt, case: Case) -> bool:
+        try:
+            return self._model_of(attempt).trained_on(case.sha256, case.patient)
+        except ModelError:
+            return False
 
     def _find_mask(self, case: Case) -> npt.NDArray[np.uint8] | None:
         try:
@@ -300,27 +555,6 @@ class Practice:
             raise StaleError("This case has no answer yet. Answer it first.")
         return given[position]
 
-    def _show(self, attempt: Attempt, position: int) -> Question:
-        case = self._store.get_case(attempt.deck, attempt.cases[position])
-        now = self._clock()
-        first = self._store.record_shown(attempt.id, position, now)
-        return Question(
-            attempt_id=attempt.id,
-            position=position,
-            total=len(attempt.cases),
-            scan=self._images.read(case.sha256),
-            synthetic=case.synthetic,
-            elapsed_ms=_milliseconds(first, now),
-            answered=len(self._store.answers_of(attempt.id)) > position,
-        )
-
-    def _time(self, attempt_id: str, position: int, measured: int | None) -> int:
-        now = self._clock()
-        longest = _milliseconds(self._store.record_shown(attempt_id, position, now), now)
-        if measured is not None and 0 <= measured <= longest:
-            return measured
-        return min(longest, MAX_RESPONSE_MS)
-
     def _own(self, trainee_id: str, attempt_id: str) -> Attempt:
         attempt = self._store.get_attempt(attempt_id)
         if attempt.trainee_id != trainee_id:
@@ -328,5 +562,19 @@ class Practice:
         return attempt
 
 
-def _milliseconds(start: datetime, end: datetime) -> int:
-    return max(0, round((end - start).total_seconds() * 1000))
+def _may_look(attempt: Attempt, answered: Answered) -> bool:
+    """Whether a case has a second look that was not taken yet."""
+    wanted = attempt.options.second_look and not answered.answer.timed_out
+    return wanted and answered.second is None
+
+
+def _is_nearly_over(left: TimeLeft) -> bool:
+    """Whether the page may say that the time is over: its clock and ours differ a little."""
+    return left.least_ms is not None and left.least_ms <= 1500
+
+
+def _time(longest: int, measured: int | None) -> int:
+    """Return the page's measure, milliseconds, unless it is impossible."""
+    if measured is not None and 0 <= measured <= longest:
+        return measured
+    return min(longest, MAX_RESPONSE_MS)

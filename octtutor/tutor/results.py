@@ -32,16 +32,17 @@ class YouAndModel:
 class Results:
     """The figures of one attempt.
 
-    Ungradable answers are not right, and are left out of weighted error, sensitivity and
-    specificity.
+    Ungradable answers, and those that came too late, are not right, and are left out of weighted
+    error, sensitivity and specificity.
     """
 
     answered: int
     asked: int
     right: Figure
     ungradable: int
+    timed_out: int
     matrix: npt.NDArray[np.int64]
-    """int64 (4, 5): rows truth, columns answer, the last one ungradable."""
+    """int64 (4, 5): rows truth, columns answer, the last one no class: ungradable or too late."""
     per_class: dict[str, tuple[Figure, Figure]]
     weighted_error: Figure
     model_weighted_error: Figure
@@ -49,22 +50,28 @@ class Results:
     you_and_model: YouAndModel | None
     """None when the model answered none of the scans."""
     median_seconds: float | None
+    marks: tuple[int, int] | None
+    """How many clicks hit the finding, of how many that could; None where none was asked."""
 
 
-def results(attempt: Attempt, answers: Sequence[Answered]) -> Results:
-    """Summarise an attempt's answers."""
+def results(
+    attempt: Attempt, answers: Sequence[Answered], marks: tuple[int, int] | None = None
+) -> Results:
+    """Summarise an attempt's answers, as they were before any second look."""
     truth = np.array([LABELS.index(a.answer.truth) for a in answers], np.int64)
     choice = np.array([_column(a) for a in answers], np.int64)
     matrix = np.zeros((len(LABELS), len(LABELS) + 1), np.int64)
     np.add.at(matrix, (truth, choice), 1)
     with_model = [a for a in answers if a.prediction is not None]
     model_right = sum(_model_is_right(a) for a in with_model)
-    times = [a.answer.response_ms / 1000 for a in answers]
+    times = [a.answer.response_ms / 1000 for a in answers if not a.answer.timed_out]
+    timed_out = sum(a.answer.timed_out for a in answers)
     return Results(
         answered=len(answers),
-        asked=len(attempt.cases),
+        asked=attempt.asked,
         right=wilson(sum(a.answer.is_right for a in answers), len(answers)),
-        ungradable=int((choice == UNGRADABLE).sum()),
+        ungradable=int((choice == UNGRADABLE).sum()) - timed_out,
+        timed_out=timed_out,
         matrix=matrix,
         per_class=per_class(matrix[:, : len(LABELS)]),
         weighted_error=_mean_penalty([(a, a.answer.choice) for a in answers]),
@@ -74,6 +81,7 @@ def results(attempt: Attempt, answers: Sequence[Answered]) -> Results:
         model_right=wilson(model_right, len(with_model)),
         you_and_model=_compare(with_model) if with_model else None,
         median_seconds=float(np.median(times)) if times else None,
+        marks=marks,
     )
 
 
@@ -106,6 +114,7 @@ def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str) -> str:
                 model.model_sha256 if model else "",
                 model.label if model else "",
                 *chances,
+                *_rest(attempt, item),
             ]
         )
     return text.getvalue()
@@ -131,7 +140,25 @@ _HEADER = [
     "model_sha256",
     "model_answer",
     *(f"p_{label.lower()}" for label in LABELS),
+    "second_answer",
+    "second_ms",
+    "mark_x",
+    "mark_y",
+    "timed_out",
+    "session",
 ]
+
+
+def _rest(attempt: Attempt, item: Answered) -> list[object]:
+    second, (x, y) = item.second, item.answer.mark or ("", "")
+    return [
+        choice_word(second.choice) if second else "",
+        second.response_ms if second else "",
+        x,
+        y,
+        int(item.answer.timed_out),
+        attempt.session or "",
+    ]
 
 
 def _plain(text: str) -> str:

@@ -1,16 +1,33 @@
-"""The page: composes the tabs, sets the theme."""
+"""The page: composes desk and tabs, sets the theme."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from octtutor.ui.practise import ASSETS, PractiseHandlers, build_practise_tab
+from octtutor.ui.desk import ASSETS, DeskHandlers, build_desk
+from octtutor.ui.exams import ExamsHandlers, build_exams_tab
+from octtutor.ui.learn import LearnHandlers, build_learn_tab
+from octtutor.ui.practise import PractiseHandlers, build_practise_tab
+from octtutor.ui.progress import ProgressHandlers, build_progress_tab
 from octtutor.ui.texts import EDUCATORS, PURPOSE, TAGLINE, TITLE
 
 ACCENT = "#f2e6cf"
+STYLES = ("page.css", "learn.css", "progress.css", "board.css")
 
 
-def build_page(practise: PractiseHandlers) -> gr.Blocks:
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The handlers of the desk and of the tabs around it."""
+
+    desk: DeskHandlers
+    practise: PractiseHandlers
+    learn: LearnHandlers
+    exams: ExamsHandlers
+    progress: ProgressHandlers
+
+
+def build_page(rooms: Rooms) -> gr.Blocks:
     """Compose the page."""
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True
@@ -19,7 +36,12 @@ def build_page(practise: PractiseHandlers) -> gr.Blocks:
             f"<header id='head'><h1>{TITLE}</h1><p>{TAGLINE}</p>"
             f"<p class='purpose'>{PURPOSE} <a href='educator/'>{EDUCATORS['link']}</a></p></header>"
         )
-        build_practise_tab(page, practise)
+        desk = build_desk(rooms.desk)
+        with desk.rooms, gr.Tabs(elem_id="tabs"):
+            nickname = build_practise_tab(page, rooms.practise, desk)
+            build_learn_tab(page, rooms.learn)
+            build_exams_tab(rooms.exams, desk, nickname)
+            build_progress_tab(page, rooms.progress, desk.browser)
     page.queue(max_size=256)
     return page  # type: ignore[no-any-return]
 
@@ -40,4 +62,5 @@ def look() -> dict[str, Any]:
         block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_300",
     )
-    return {"theme": theme, "css": (ASSETS / "page.css").read_text("utf-8")}
+    styles = "\n".join((ASSETS / name).read_text("utf-8") for name in STYLES)
+    return {"theme": theme, "css": styles}

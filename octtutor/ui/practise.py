@@ -1,124 +1,104 @@
-"""The tab Practise: choose a quiz, read scans, see the results."""
+"""The tab Practise: what is due, the choice of a practice, and the door to a session."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from octtutor.core.answer import parse_choice
 from octtutor.core.diagnosis import LABELS
-from octtutor.core.quiz import Attempt
-from octtutor.errors import BadInputError, OctTutorError, StaleError, StoreError
+from octtutor.core.schedule import ADAPTIVE, BALANCED, FAST_MS, MASTERY_K, Mastery, mastery
+from octtutor.errors import BadInputError, OctTutorError
+from octtutor.tutor.attempts import DUE
 from octtutor.tutor.ports import Shelf
 from octtutor.tutor.practice import Practice
-from octtutor.tutor.results import results, to_csv
-from octtutor.ui.results_card import results_card
-from octtutor.ui.texts import DESK, FULL_NAMES, KEYS, START
-from octtutor.ui.views import IDLE, View, question_view, reveal_view, waiting_view
+from octtutor.tutor.sessions import Sessions
+from octtutor.tutor.spacing import Due
+from octtutor.ui.desk import (
+    QUIET,
+    QUIZ,
+    Browser,
+    Desk,
+    DeskHandlers,
+    Screen,
+    message,
+    show,
+    told,
+    trainee_of,
+)
+from octtutor.ui.texts import JOIN, START
+from octtutor.ui.views import IDLE
 
-ASSETS = Path(__file__).parent / "assets"
 SIZES = (10, 20, 40)
-Browser = dict[str, Any] | None
-"""What the browser keeps: {"id": trainee's id, "nickname": …}."""
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
-    """One state of the tab: exactly one of its three parts is shown."""
+class Home:
+    """What the tab says of the trainee."""
 
-    desk: View
-    card: str = ""
-    browser: Browser = None
-
-    @property
-    def part(self) -> str:
-        """`start`, `desk` or `results`."""
-        if self.card:
-            return "results"
-        return "start" if self.desk["phase"] == "idle" else "desk"
+    due: str
+    """HTML: how many are due."""
+    is_due: bool
+    mastery: str
+    """HTML: the last answers of each class; empty before the first."""
+    has_results: bool
 
 
 class PractiseHandlers:
-    """What the page's events do. Values in, values out; knows no component."""
+    """What the tab's events do. Values in, values out; knows no component."""
 
-    def __init__(self, practice: Practice, shelf: Shelf) -> None:
-        """Take the use cases and the models at hand."""
+    def __init__(
+        self, practice: Practice, shelf: Shelf, sessions: Sessions, desk: DeskHandlers
+    ) -> None:
+        """Take the use cases and the models at hand; the desk shows what begins here."""
         self._practice, self._shelf = practice, shelf
+        self._sessions, self._desk = sessions, desk
 
-    def restore(self, browser: Browser) -> Screen:
-        """Return what a reloaded page shows: the running quiz at its case, or the start."""
-        latest = self._of_trainee(browser, self._practice.find_latest)
-        if latest is None or latest.ended_at is not None:
-            return Screen(IDLE)
-        return Screen(self._current(latest))
+    def home(self, browser: Browser) -> Home:
+        """Return what is due for the browser's trainee, and what they master."""
+        trainee_id = trainee_of(browser)
+        if trainee_id is None:
+            return Home(_line(START["due_none"]), False, "", False)
+        history, due = self._practice.due(trainee_id)
+        dots = mastery_html(mastery(history)) if history else ""
+        return Home(due_html(due), bool(due.now), dots, self._desk.has_results(browser))
 
     def start(
-        self, browser: Browser, nickname: str, deck: str | None, size: str, seed: str
+        self,
+        browser: Browser,
+        nickname: str,
+        deck: str | None,
+        size: str,
+        order: str | None,
+        seed: str,
     ) -> Screen:
-        """Begin a quiz and show its first case."""
+        """Begin a practice and show its first case."""
         if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         number = _parse_seed(seed)
-        trainee = self._practice.enrol(_trainee_id(browser), str(nickname or ""))
-        count = int(size) if str(size).isdigit() else 10**9
-        attempt = self._practice.start(trainee.id, deck, count, number)
-        question = self._practice.question(trainee.id, attempt.id)
-        kept = {"id": trainee.id, "nickname": trainee.nickname}
-        return Screen(question_view(question), browser=kept)
+        trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
+        count = int(size) if str(size).isascii() and str(size).isdigit() else 10**9
+        chosen = order if order in (ADAPTIVE, BALANCED) else ADAPTIVE
+        attempt = self._practice.start(trainee.id, deck, count, number, chosen)
+        return self._begun(trainee.id, trainee.nickname, attempt.id)
 
-    def commit(self, browser: Browser, data: dict[str, Any]) -> Iterator[Screen]:
-        """Record an answer, then reveal; says so when the model is still loading."""
-        trainee_id = _need_trainee(browser)
-        attempt_id, position = _place(data)
-        self._practice.commit(
-            trainee_id,
-            attempt_id,
-            position,
-            parse_choice(str(data.get("choice"))),
-            _whole(data.get("confidence"), "confidence"),
-            _whole(data.get("ms"), "time"),
-        )
-        if self._practice.must_wait(trainee_id, attempt_id, position):
-            yield Screen(waiting_view(attempt_id, position))
-        yield Screen(reveal_view(self._practice.reveal(trainee_id, attempt_id, position), False))
+    def start_due(self, browser: Browser, nickname: str, deck: str | None) -> Screen:
+        """Begin to practise what is due."""
+        if not isinstance(deck, str) or not deck:
+            raise BadInputError(START["no_decks"])
+        trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
+        _, due = self._practice.due(trainee.id)
+        if not due.scans:
+            raise BadInputError(START["due_none"])
+        attempt = self._practice.start(trainee.id, deck, due.scans, None, DUE)
+        return self._begun(trainee.id, trainee.nickname, attempt.id)
 
-    def catch_up(self, browser: Browser) -> Screen:
-        """Return where the trainee is, after another tab went on or ended the quiz."""
-        latest = self._of_trainee(browser, self._practice.find_latest)
-        if latest is not None and latest.ended_at is not None:
-            return self._results(latest.trainee_id, latest.id)
-        return self.restore(browser)
-
-    def next(self, browser: Browser, data: dict[str, Any]) -> Screen:
-        """Go on to the next case, or to the results."""
-        trainee_id = _need_trainee(browser)
-        attempt_id, position = _place(data)
-        question = self._practice.next_question(trainee_id, attempt_id, position)
-        if question is None:
-            return self._results(trainee_id, attempt_id)
-        if question.answered:
-            return Screen(self._current(self._practice.answers(trainee_id, attempt_id)[0]))
-        return Screen(question_view(question))
-
-    def end(self, browser: Browser, data: dict[str, Any]) -> Screen:
-        """End the quiz early and show the results so far."""
-        trainee_id = _need_trainee(browser)
-        attempt_id = str(data.get("attempt"))
-        self._practice.end(trainee_id, attempt_id)
-        return self._results(trainee_id, attempt_id)
-
-    def has_results(self, browser: Browser) -> bool:
-        """Whether there is a quiz whose results can be shown again."""
-        return self._of_trainee(browser, self._practice.find_answered) is not None
-
-    def last_results(self, browser: Browser) -> Screen:
-        """Show the results of the trainee's last quiz again."""
-        latest = self._of_trainee(browser, self._practice.find_answered)
-        if latest is None:
-            raise BadInputError(START["no_results"])
-        return self._results(latest.trainee_id, latest.id)
+    def join(self, browser: Browser, nickname: str, code: str, address: str) -> Screen:
+        """Join a session, or come back to it."""
+        if not str(code or "").strip():
+            raise BadInputError(JOIN["no_code"])
+        trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
+        attempt = self._sessions.join(str(code), trainee.id, address)
+        return self._begun(trainee.id, trainee.nickname, attempt.id)
 
     def decks(self) -> list[tuple[str, str]]:
         """Return (text, name) of each deck for the choice."""
@@ -146,27 +126,19 @@ class PractiseHandlers:
         """Whether `model_line` stays as it is until another model is published."""
         return self._shelf.current().is_ready
 
-    def _current(self, attempt: Attempt) -> View:
-        question = self._practice.question(attempt.trainee_id, attempt.id)
-        if not question.answered:
-            return question_view(question)
-        reveal = self._practice.reveal(attempt.trainee_id, attempt.id, question.position)
-        return reveal_view(reveal, with_scan=True)
+    def restore(self, browser: Browser) -> Screen:
+        """See `DeskHandlers.restore`."""
+        return self._desk.restore(browser)
 
-    def _results(self, trainee_id: str, attempt_id: str) -> Screen:
-        attempt, answers = self._practice.answers(trainee_id, attempt_id)
-        if not answers:
-            return Screen(IDLE)
-        trainee = self._practice.find_trainee(trainee_id)
-        csv = to_csv(attempt, answers, trainee.nickname if trainee else "")
-        synthetic = self._practice.is_synthetic(attempt.deck)
-        return Screen(IDLE, results_card(results(attempt, answers), csv, synthetic))
+    def last_results(self, browser: Browser) -> Screen:
+        """See `DeskHandlers.last_results`."""
+        return self._desk.last_results(browser)
 
-    @staticmethod
-    def _of_trainee(browser: Browser, find: Callable[[str], Attempt | None]) -> Attempt | None:
-        """Find an attempt of the browser's trainee; nobody has none."""
-        trainee_id = _trainee_id(browser)
-        return find(trainee_id) if trainee_id else None
+    def _begun(self, trainee_id: str, nickname: str, attempt_id: str) -> Screen:
+        attempt, _ = self._practice.answers(trainee_id, attempt_id)
+        screen = self._desk.go_to(attempt)
+        kept = {"id": trainee_id, "nickname": nickname}
+        return Screen(screen.desk, screen.card, kept, screen.reviews)
 
 
 class _Events:
@@ -175,7 +147,7 @@ class _Events:
     def __init__(self, handlers: PractiseHandlers) -> None:
         self._handlers = handlers
 
-    def load(self, kept: Browser) -> tuple[Any, ...]:
+    def load(self, kept: Browser, request: gr.Request) -> tuple[Any, ...]:
         try:
             screen = self._handlers.restore(kept)
         except OctTutorError as error:
@@ -183,147 +155,145 @@ class _Events:
             screen = Screen(IDLE)
         decks = self._handlers.decks()
         choices = gr.Radio(decks, value=decks[0][1] if decks else None)
-        return (*_show(screen), choices, (kept or {}).get("nickname", ""), self._last(kept))
+        code = str(request.query_params.get("session", ""))[:16]
+        nickname = kept.get("nickname", "") if isinstance(kept, dict) else ""
+        join = gr.Accordion(open=bool(code))
+        return (*show(screen), choices, str(nickname), code, join, *self.home(kept))
 
-    def start(self, kept: Browser, who: str, deck: str | None, size: str, seed: str) -> Any:
-        screen = _told(lambda: self._handlers.start(kept, who, deck, size, seed))
-        return (*_show(screen), screen.browser)
+    def start(
+        self, kept: Browser, who: str, deck: str | None, size: str, order: str, seed: str
+    ) -> Any:
+        use = self._handlers
+        return _begun(lambda: use.start(kept, who, deck, size, order, seed))
 
-    def commit(self, kept: Browser, event: gr.EventData) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from map(_show, self._handlers.commit(kept, _payload(event)))
-        except (StaleError, StoreError) as error:
-            gr.Warning(str(error), duration=6)
-            yield _show(_told(lambda: self._handlers.catch_up(kept)))
-        except OctTutorError as error:
-            raise _message(error) from error
+    def start_due(self, kept: Browser, who: str, deck: str | None) -> Any:
+        return _begun(lambda: self._handlers.start_due(kept, who, deck))
 
-    def next(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
-        return _show(_told(lambda: self._handlers.next(kept, _payload(event))))
-
-    def end(self, kept: Browser, event: gr.EventData) -> tuple[Any, ...]:
-        return _show(_told(lambda: self._handlers.end(kept, _payload(event))))
+    def join(self, kept: Browser, who: str, code: str, request: gr.Request) -> Any:
+        address = request.client.host if request.client else ""
+        return _begun(lambda: self._handlers.join(kept, who, code, address))
 
     def last(self, kept: Browser) -> tuple[Any, ...]:
-        return _show(_told(lambda: self._handlers.last_results(kept)))
+        return show(told(lambda: self._handlers.last_results(kept)))
 
     def again(self, kept: Browser) -> tuple[Any, ...]:
-        return (*_show(Screen(IDLE)), self._last(kept), *self.tick())
+        return (*show(Screen(IDLE)), *self.home(kept), *self.tick())
+
+    def home(self, kept: Browser) -> tuple[Any, ...]:
+        try:
+            home = self._handlers.home(kept)
+        except OctTutorError as error:
+            raise message(error) from error
+        return (
+            home.due,
+            gr.Button(visible=home.is_due),
+            gr.HTML(home.mastery, visible=bool(home.mastery)),
+            gr.Button(visible=home.has_results),
+        )
 
     def tick(self) -> tuple[str, gr.Timer]:
         return self._handlers.model_line(), gr.Timer(active=not self._handlers.model_settled())
 
-    def _last(self, kept: Browser) -> gr.Button:
-        return gr.Button(visible=self._handlers.has_results(kept))
 
+def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers, desk: Desk) -> gr.Textbox:
+    """Lay out the tab and connect it; return the nickname's field, which other tabs read.
 
-def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers) -> None:
-    """Lay out the tab and connect it. Must be called inside `page`."""
-    browser = gr.BrowserState(None, storage_key="octtutor", secret="octtutor")
-    with gr.Column(elem_id="start", visible=False) as start:
-        choices, begin, last, model = _build_start()
-    with gr.Column(elem_id="reading") as reading:
-        desk = _build_desk()
-    with gr.Column(elem_id="results", visible=False) as results_part:
-        card = gr.HTML(elem_id="card", apply_default_css=False)
-        again = gr.Button(START["again"], variant="primary", elem_id="again")
-    timer = gr.Timer(1.0)
+    Must be called inside the page's `gr.Tabs`.
+    """
+    with gr.Tab(START["tab"], id="practise"), gr.Column(elem_id="start"):
+        gr.Markdown(START["welcome"])
+        due, due_start, dots = _build_home()
+        nickname = gr.Textbox(label=START["nickname"], max_length=40, elem_id="nickname")
+        with gr.Accordion(JOIN["title"], open=False, elem_id="join-part") as join_part, gr.Row():
+            code = gr.Textbox(
+                label=JOIN["code"], info=JOIN["hint"], max_length=16, elem_id="join-code"
+            )
+            join = gr.Button(JOIN["join"], elem_id="join", min_width=120, scale=0)
+        choices, begin, last, model = _build_choices()
+        timer = gr.Timer(1.0)  # a child of `gr.Tabs` that is no tab would shift their order
 
     events = _Events(handlers)
-    shown = [desk, start, reading, results_part, card]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    quiz: dict[str, Any] = {**quiet, "concurrency_id": "quiz", "concurrency_limit": 16}
-    nickname, deck, *_ = choices
-    page.load(events.load, [browser], [*shown, deck, nickname, last], **quiz)
+    browser, shown = desk.browser, desk.shown
+    deck, size, order, seed = choices
+    home = [due, due_start, dots, last]
+    page.load(events.load, [browser], [*shown, deck, nickname, code, join_part, *home], **QUIZ)
     # not preprocessed: Gradio would hold the deck against choices in this process's memory, which
     # a restarted or a second server does not have; `Practice.start` checks it
-    begin.click(events.start, [browser, *choices], [*shown, browser], preprocess=False, **quiz)
-    desk.submit(events.commit, [browser], shown, **quiz)
-    desk.select(events.next, [browser], shown, **quiz)
-    desk.clear(events.end, [browser], shown, **quiz)
-    last.click(events.last, [browser], shown, **quiz)
-    again.click(events.again, [browser], [*shown, last, model, timer], **quiz)
-    timer.tick(events.tick, None, [model, timer], **quiet)
+    raw: dict[str, Any] = {**QUIZ, "preprocess": False}
+    typed = [browser, nickname, deck, size, order, seed]
+    begin.click(events.start, typed, [*shown, browser], **raw)
+    due_start.click(events.start_due, [browser, nickname, deck], [*shown, browser], **raw)
+    for asks in (join.click, code.submit):
+        asks(events.join, [browser, nickname, code], [*shown, browser], **raw)
+    last.click(events.last, [browser], shown, **QUIZ)
+    desk.again.click(events.again, [browser], [*shown, *home, model, timer], **QUIZ)
+    timer.tick(events.tick, None, [model, timer], **QUIET)
+    return nickname
 
 
-def _build_start() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
-    """Lay out the start: the choices (nickname, deck, size, seed), two buttons, a line."""
-    gr.Markdown(START["welcome"])
-    nickname = gr.Textbox(label=START["nickname"], max_length=40, elem_id="nickname")
+def _build_home() -> tuple[gr.HTML, gr.Button, gr.HTML]:
+    with gr.Row(elem_id="due-part"):
+        due = gr.HTML(elem_id="due", apply_default_css=False)
+        start = gr.Button(
+            START["due_start"], elem_id="due-start", visible=False, min_width=200, scale=0
+        )
+    return due, start, gr.HTML(elem_id="mastery", apply_default_css=False, visible=False)
+
+
+def _build_choices() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
+    """Lay out the choices (deck, size, order, seed), two buttons and a line."""
     deck = gr.Radio([], label=START["deck"], elem_id="deck")
     sizes = [*map(str, SIZES), START["all"]]
     size = gr.Radio(sizes, value=sizes[0], label=START["size"], elem_id="size")
     with gr.Accordion(START["more"], open=False):
+        orders = [(START["adaptive"], ADAPTIVE), (START["random"], BALANCED)]
+        order = gr.Radio(orders, value=ADAPTIVE, label=START["order"], elem_id="order")
         seed = gr.Textbox(label=START["seed"], elem_id="seed")
     begin = gr.Button(START["start"], variant="primary", elem_id="begin")
     last = gr.Button(START["last"], size="sm", elem_id="last", visible=False)
-    return [nickname, deck, size, seed], begin, last, gr.Markdown(elem_id="model-line")
+    return [deck, size, order, seed], begin, last, gr.Markdown(elem_id="model-line")
 
 
-def _build_desk() -> gr.HTML:
-    return gr.HTML(
-        value=IDLE,
-        html_template=(ASSETS / "desk.html").read_text("utf-8"),
-        js_on_load=(ASSETS / "desk.js").read_text("utf-8"),
-        apply_default_css=False,
-        labels=[str(label) for label in LABELS],
-        texts=DESK,
-        keys=[list(pair) for pair in KEYS],
-        names={str(label): name for label, name in FULL_NAMES.items()},
-        elem_id="desk",
-    )
+def due_html(due: Due) -> str:
+    """Say how much is due, and how long it takes."""
+    if due.scans:
+        key = "due_minute" if due.minutes <= 1 else "due"
+        names = ", ".join(str(card.category) for card in due.now)
+        text = START[key].format(n=due.scans, minutes=due.minutes)
+        return f"<p class='due'><strong>{text}</strong> <small>{names}</small></p>"
+    if due.next_at is not None:
+        return _line(START["due_later"].format(when=f"{due.next_at:%a %d %b, %H:%M} UTC"))
+    return _line(START["due_none"])
 
 
-def _show(screen: Screen) -> tuple[Any, ...]:
-    """Values of desk, start, reading, results and card."""
-    part = screen.part
+def mastery_html(known: dict[Any, Mastery]) -> str:
+    """Draw the last answers of each class as dots, with the same in words."""
+    rows = "".join(_class_dots(str(label), known[label]) for label in LABELS)
+    title = START["mastery"].format(k=MASTERY_K)
+    hint = START["mastery_hint"].format(seconds=FAST_MS // 1000)
     return (
-        screen.desk,
-        gr.Column(visible=part == "start"),
-        gr.Column(visible=part == "desk"),
-        gr.Column(visible=part == "results"),
-        screen.card,
+        f"<section class='mastery' aria-label='{title}'><p>{title}</p><ul>{rows}</ul>"
+        f"<p class='note'>{hint}</p></section>"
     )
 
 
-def _told(use: Callable[[], Screen]) -> Screen:
-    """Run a use case; an error meant for a person becomes the page's message."""
-    try:
-        return use()
-    except OctTutorError as error:
-        raise _message(error) from error
+def _class_dots(label: str, known: Mastery) -> str:
+    marks = ["●" if r.right and r.fast else "◐" if r.right else "○" for r in known.recent]
+    empty = "·" * (MASTERY_K - len(marks))
+    done = f" <em>{START['mastered']}</em>" if known.mastered else ""
+    return (
+        f"<li class='{label.lower()}'><span class='swatch'></span>{label} "
+        f"<span class='dots'>{''.join(marks)}{empty}</span>{done}</li>"
+    )
 
 
-def _payload(event: gr.EventData) -> dict[str, Any]:
-    return event._data if isinstance(event._data, dict) else {}
+def _line(text: str) -> str:
+    return f"<p class='due'>{text}</p>"
 
 
-def _message(error: OctTutorError) -> gr.Error:
-    return gr.Error(str(error), duration=6, print_exception=False)
-
-
-def _trainee_id(browser: Browser) -> str | None:
-    kept = browser.get("id") if isinstance(browser, dict) else None
-    return kept if isinstance(kept, str) and len(kept) <= 64 else None
-
-
-def _need_trainee(browser: Browser) -> str:
-    trainee_id = _trainee_id(browser)
-    if trainee_id is None:
-        raise BadInputError(START["lost"])
-    return trainee_id
-
-
-def _place(data: dict[str, Any]) -> tuple[str, int]:
-    return str(data.get("attempt")), _whole(data.get("position"), "case")
-
-
-def _whole(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadInputError(
-            f"Expected a whole number as {what}. Received {str(value)[:40]!r}. Reload the page."
-        )
-    return value
+def _begun(use: Any) -> tuple[Any, ...]:
+    screen: Screen = told(use)
+    return (*show(screen), screen.browser)
 
 
 def _parse_seed(text: str) -> int | None:

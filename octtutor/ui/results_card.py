@@ -6,24 +6,26 @@ from html import escape
 from octtutor.core.diagnosis import LABELS
 from octtutor.stats.intervals import Figure
 from octtutor.tutor.results import UNGRADABLE, Results
-from octtutor.ui.texts import PUBLISHED, RESULTS
+from octtutor.ui.texts import OUTCOME, PUBLISHED, RESULTS
 
 _TOP = 0.25
 """Right end of the weighted error's scale; larger ones are drawn at the end."""
 
 
-def results_card(results: Results, csv: str, synthetic: bool) -> str:
+def results_card(results: Results, csv: str, synthetic: bool, more: str = "") -> str:
     """Draw the results of an attempt.
 
     Args:
         results: the figures.
         csv: the answers, offered for download.
         synthetic: whether the scans are computer-made, which is then said.
+        more: HTML that stands below the score.
     """
     if not results.answered:
         return f"<section class='results'><p>{RESULTS['empty']}</p></section>"
     parts = [
         _score(results),
+        more,
         "<div class='cards'>",
         f"<div><h3>{RESULTS['confusion']}</h3>{_confusion(results)}</div>",
         f"<div><h3>{RESULTS['per_class']}</h3>{_per_class(results)}</div>",
@@ -46,6 +48,9 @@ def _score(results: Results) -> str:
     if results.ungradable:
         ungradable = RESULTS["ungradable"].format(n=results.ungradable)
         lines.append(f"<p class='note'>{ungradable}</p>")
+    if results.timed_out:
+        late = OUTCOME["timed_out"].format(n=results.timed_out)
+        lines.append(f"<p class='note'>{late}</p>")
     if results.median_seconds is not None:
         time = f"{results.median_seconds:.1f} s"
         hover = f"<abbr title='median, n = {results.answered}'>{time}</abbr>"
@@ -54,7 +59,9 @@ def _score(results: Results) -> str:
 
 
 def _confusion(results: Results) -> str:
-    columns = [str(label) for label in LABELS] + (["U"] if results.ungradable else [])
+    columns = [str(label) for label in LABELS] + (
+        ["U"] if results.ungradable or results.timed_out else []
+    )
     head = "".join(f"<th scope='col'>{name}</th>" for name in columns)
     rows = []
     for index, label in enumerate(LABELS):

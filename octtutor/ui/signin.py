@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from octtutor.errors import NotAllowedError, OctTutorError, TooManyGuessesError
 from octtutor.tutor.educators import SESSION, WITHIN
+from octtutor.ui.desk import ASSETS
 from octtutor.ui.doorkeeper import COOKIE, Doorkeeper
-from octtutor.ui.practise import ASSETS
 from octtutor.ui.texts import SIGN_IN
 
 POLICY = (

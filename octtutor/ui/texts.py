@@ -51,6 +51,20 @@ TELL_APART: dict[frozenset[Diagnosis], str] = {
 DESK: dict[str, str] = {
     "case": "{n} of {total}",
     "question": "What do you see?",
+    "look_question": "The model has answered. Keep yours?",
+    "look_hint": "Choose another answer to change yours. The truth comes then.",
+    "keep": "Keep {label}",
+    "change": "Change to {label}",
+    "commit": "Commit",
+    "you_first": "You, first",
+    "you_then": "then",
+    "mark_hint": "Click where you see it (or move there with the arrow keys)",
+    "hit": "✓ You found the place",
+    "missed": "✗ {n} px from the place",
+    "timed_out": "The time was over",
+    "trained_on": "The model was trained on scans of this patient: here its answer is no proof of "
+    "skill.",
+    "contrast_pair": "Compare the two, side by side",
     "ungradable": "Ungradable",
     "sure": "How sure are you?",
     "sure_low": "guessing",
@@ -100,7 +114,8 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("U", "ungradable"),
     ("1 … 5", "after the answer: how sure, which commits it"),
     ("Esc", "take the answer back, before it is committed"),
-    ("Enter", "next scan, after the reveal"),
+    ("Enter", "next scan, after the reveal; commit, or keep the answer, where asked"),
+    ("arrows", "where the finding is to be marked: move the mark"),
     ("M", "map on or off"),
     ("O", "outline on or off"),
     ("+ − 0", "zoom in, out, whole scan"),
@@ -111,19 +126,32 @@ KEYS: tuple[tuple[str, str], ...] = (
 )
 
 START: dict[str, str] = {
+    "tab": "Practise",
     "welcome": "Read a scan, answer, and see at once what was there, what a trained network "
     "says, and where it looked.",
     "nickname": "Nickname (optional, kept in this browser)",
     "deck": "Scans",
     "size": "How many",
     "all": "all",
-    "seed": "Seed (optional: the same number gives the same quiz)",
+    "order": "Which come next",
+    "adaptive": "Adaptive: more of what you confuse",
+    "random": "At random",
+    "more": "More choices",
+    "seed": "Seed (optional: the same number gives the same quiz, at random)",
     "seed_bad": "Expected a whole number from 0 to 2147483647 as seed. Received {value!r}. Leave "
     "it empty for a new quiz each time.",
-    "more": "More choices",
     "start": "Start",
     "again": "New quiz",
     "last": "My last results",
+    "due": "{n} due, about {minutes} minutes",
+    "due_minute": "{n} due, about a minute",
+    "due_start": "Practise what is due",
+    "due_later": "Nothing is due. Next: {when}.",
+    "due_none": "What you practise comes due again here, when it is about to be forgotten.",
+    "mastery": "Your last {k} of each class",
+    "mastered": "mastered",
+    "mastery_hint": "● right within {seconds} s · ◐ right, slower · ○ not right. "
+    "All ● is mastered.",
     "no_decks": "There are no scans yet. Import some: octtutor data import FOLDER",
     "no_results": "You have not finished a quiz yet.",
     "unfinished": ", import unfinished",
@@ -132,6 +160,65 @@ START: dict[str, str] = {
     "model_loading": "The model is loading ({name}). You can start already.",
     "model_ready": "Model: {name}",
     "model_fault": "No model: {fault}",
+}
+
+JOIN: dict[str, str] = {
+    "title": "Join a session",
+    "code": "Code",
+    "hint": "Five letters and digits from the projector",
+    "join": "Join",
+    "no_code": "Expected the code of a session. Received none. It is on the projector.",
+    "paused": "The session is paused. Your educator lets it go on.",
+    "discussed": "Case {n} is being discussed on the projector. Answers to it do not count any "
+    "more.",
+    "shown": "Your educator shows case {n} to all.",
+}
+
+QUIZZES: dict[str, str] = {
+    "tab": "Exams",
+    "choose": "Quizzes and exams",
+    "none": "There are no quizzes here.",
+    "exam": "exam",
+    "scans": "{n} scans",
+    "start": "Start",
+    "retest": "Start the retest",
+    "choose_first": "Expected a quiz. None is chosen. Choose one.",
+    "no_feedback": "No feedback until the end. The clock goes on while you are away.",
+    "feedback": "The truth is told after each case.",
+    "second_look": "After each answer you see the model's and may change yours.",
+    "mark_where": "You show where the finding is.",
+    "no_confidence": "Confidence is not asked.",
+    "case_seconds": "{n} s for each case.",
+    "total_seconds": "{minutes} minutes in all.",
+    "attempts": "{left} of {n} attempts left.",
+    "pass_mark": "Passed with {mark:.0%} right.",
+    "last": "Last time: {share} right.",
+    "passed": "Passed.",
+    "failed": "Not passed yet.",
+    "used_up": "You have taken it as often as it may be taken.",
+    "retest_at": "The retest, on other scans, is due on {when:%Y-%m-%d}.",
+    "retest_now": "The retest is due: other scans, to see what stayed.",
+    "cannot": "Cannot be taken here: {fault}",
+}
+
+OUTCOME: dict[str, str] = {
+    "passed": "Passed",
+    "failed": "Not passed",
+    "mark": "{mark:.0%} right of all cases are needed.",
+    "seen": "{n} of the {asked} cases are of patients whom you had seen before: this flatters.",
+    "unseen": "No case is of a patient whom you had seen before.",
+    "trained_on": "{n} of the {asked} cases are of patients that the model was trained on: there "
+    "its answers are no proof of skill.",
+    "retest_at": "Take it again, on other scans, from {when:%Y-%m-%d} on: what stays is what "
+    "counts.",
+    "retest": "Retest: {before} right then, now {difference} percentage points.",
+    "retest_hint": "{method}, n = {n}",
+    "review": "Look at the cases again",
+    "no_review": "The cases can be looked at again when no attempt is left, or one has passed.",
+    "look": "Second look",
+    "marks": "Where it is",
+    "marks_line": "{hits} of {n} clicks hit the finding (within 15 px of its outline).",
+    "timed_out": "{n} cases were not answered in time (not right; left out of the figures below)",
 }
 
 RESULTS: dict[str, str] = {

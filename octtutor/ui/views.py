@@ -1,11 +1,16 @@
-"""Questions and reveals as the desk's script draws them. Plain dictionaries."""
+"""Questions, second looks and reveals as the desk's script draws them. Plain dictionaries."""
 
 from typing import Any
 
 from octtutor.core.answer import choice_word
 from octtutor.core.diagnosis import by_label
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Options
+from octtutor.datasets.decode import Pixels
 from octtutor.model.maps import COLOURS
-from octtutor.tutor.practice import Question, Reveal
+from octtutor.tutor.marking import MarkScore
+from octtutor.tutor.ports import Maps
+from octtutor.tutor.practice import Look, Question, Reveal
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
 from octtutor.ui.texts import advice
 
@@ -15,57 +20,129 @@ IDLE: View = {"phase": "idle"}
 
 def question_view(question: Question) -> View:
     """Draw a case to be read. Holds nothing that tells the answer."""
-    height, width = question.scan.shape
     return {
         "phase": "ask",
         "attempt": question.attempt_id,
         "position": question.position,
         "total": question.total,
         "elapsed": question.elapsed_ms,
+        "left": question.left_ms,
+        "asks": _asks(question.options),
+        "session": question.session,
         "synthetic": question.synthetic,
-        "scan": scan_uri(question.scan),
-        "width": width,
-        "height": height,
+        **_picture(question.scan),
     }
 
 
-def waiting_view(attempt_id: str, position: int) -> View:
+def waiting_view(attempt_id: str, position: int, session: str | None) -> View:
     """Draw that the answer is recorded and the model is awaited."""
-    return {"phase": "wait", "attempt": attempt_id, "position": position, "loading": True}
+    return {
+        "phase": "wait",
+        "attempt": attempt_id,
+        "position": position,
+        "loading": True,
+        "session": session,
+    }
 
 
-def reveal_view(reveal: Reveal, with_scan: bool) -> View:
-    """Draw the reveal; the scan is left out when the page has it already."""
+def notice_view(attempt_id: str, text: str, paused: bool) -> View:
+    """Draw a line of the session over the case; an empty one takes it away."""
+    return {"phase": "notice", "attempt": attempt_id, "notice": text, "paused": paused}
+
+
+def look_view(look: Look, with_scan: bool) -> View:
+    """Draw the model's answer for the second look. It tells the model's answer, not the truth."""
+    height, width = look.scan.shape
+    view: View = {
+        "phase": "look",
+        "attempt": look.attempt_id,
+        "position": look.position,
+        "total": look.total,
+        "elapsed": look.answer.response_ms,
+        "asks": _asks(look.options),
+        "synthetic": look.synthetic,
+        "choice": choice_word(look.answer.choice),
+        "confidence": look.answer.confidence,
+        "mark": look.answer.mark,
+        "model": _model(look.prediction),
+        "maps": _maps(look.maps, width / height),
+        "width": width,
+        "height": height,
+    }
+    return view | (_picture(look.scan) if with_scan else {})
+
+
+def reveal_view(reveal: Reveal, with_scan: bool, contrast: str = "", review: bool = False) -> View:
+    """Draw the reveal.
+
+    Args:
+        reveal: what to tell.
+        with_scan: False when the page has the scan already.
+        contrast: HTML of two scans to compare, after a confusion.
+        review: whether an ended quiz is looked at again.
+    """
     height, width = reveal.scan.shape
-    answer, prediction = reveal.answer, reveal.prediction
+    answer, second = reveal.answer, reveal.second
     view: View = {
         "phase": "told",
         "attempt": reveal.attempt_id,
         "position": reveal.position,
         "total": reveal.total,
         "elapsed": answer.response_ms,
+        "asks": _asks(reveal.options),
         "synthetic": reveal.case.synthetic,
         "width": width,
         "height": height,
         "choice": choice_word(answer.choice),
         "confidence": answer.confidence,
+        "timed_out": answer.timed_out,
+        "second": choice_word(second.choice) if second else None,
+        "mark": answer.mark,
+        "hit": _score(reveal.mark),
         "truth": str(answer.truth),
-        "right": answer.is_right,
-        "advice": list(advice(answer.truth, answer.choice)),
+        "right": (second.choice if second else answer.choice) is answer.truth,
+        "advice": list(advice(answer.truth, second.choice if second else answer.choice)),
         "findings": list(reveal.case.findings),
         "outline": outline_path(reveal.mask) if reveal.mask is not None else "",
         "fault": reveal.model_fault,
-        "model": None,
+        "model": _model(reveal.prediction) if reveal.prediction else None,
+        "trained_on": reveal.trained_on,
+        "contrast": contrast,
+        "review": review,
+        "discussion": False,
     }
-    if prediction is not None:
-        view["model"] = {
-            "name": prediction.model,
-            "label": str(prediction.label),
-            "chances": by_label(prediction.probabilities),
-        }
     if reveal.maps is not None:
-        view["maps"] = {
-            colours: by_label(map_uri(raw, colours, width / height) for raw in reveal.maps)
-            for colours in COLOURS
-        }
-    return view | ({"scan": scan_uri(reveal.scan)} if with_scan else {})
+        view["maps"] = _maps(reveal.maps, width / height)
+    return view | (_picture(reveal.scan) if with_scan else {})
+
+
+def _asks(options: Options) -> dict[str, bool]:
+    return {
+        "confidence": options.confidence,
+        "mark": options.mark_where,
+        "look": options.second_look,
+        "exam": options.is_exam,
+    }
+
+
+def _picture(scan: Pixels) -> View:
+    height, width = scan.shape
+    return {"scan": scan_uri(scan), "width": width, "height": height}
+
+
+def _model(prediction: Prediction) -> View:
+    return {
+        "name": prediction.model,
+        "label": str(prediction.label),
+        "chances": by_label(prediction.probabilities),
+    }
+
+
+def _maps(maps: Maps | None, aspect: float) -> View | None:
+    if maps is None:
+        return None
+    return {colours: by_label(map_uri(raw, colours, aspect) for raw in maps) for colours in COLOURS}
+
+
+def _score(score: MarkScore | None) -> View | None:
+    return {"hit": score.hit, "distance": round(score.distance)} if score else None

@@ -39,10 +39,30 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "ward"
 
 
+EXAM = """
+title = "Ward exam"
+deck = "ward"
+mode = "exam"
+[rule]
+per_class = 2
+"""
+TWICE = """
+title = "Ward twice"
+deck = "ward"
+[options]
+second_look = true
+[rule]
+per_class = 1
+"""
+
+
 @pytest.fixture(scope="module")
 def address(ward: Path, chromium: str):
     home = ward.parent / "home"
     run_octtutor(home, "data", "import", ward, "--as", "ward", "--title", "Ward")
+    (home / "quizzes").mkdir()
+    (home / "quizzes" / "ward-exam.toml").write_text(EXAM)
+    (home / "quizzes" / "ward-twice.toml").write_text(TWICE)
     with serving(home) as served:
         yield served
 
@@ -162,6 +182,59 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
     everything = TIMES.sub("", DATA.sub("", "".join(recorder.everything[loaded:])))
     for name in (*files, *patients):
         assert name not in everything
+
+
+def start_quiz(page: Page, recorder: Recorder, title: str) -> None:
+    page.goto(f"http://127.0.0.1:{recorder.server_port}")
+    expect(page.locator("#begin")).to_be_visible()
+    page.get_by_role("tab", name="Exams").click()
+    page.locator("#quiz label", has_text=title).click()
+    page.wait_for_timeout(800)
+    recorder.mark()
+    page.locator("#quiz-start").click()
+
+
+def test_the_whole_traffic_of_an_exam_tells_nothing_before_its_end(
+    page: Page, recorder: Recorder, ward: Path
+):
+    files = {path.name: path for path in ward.rglob("*.png")}
+    hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()}
+    patients = {name.split("-")[1] for name in files}
+    start_quiz(page, recorder, "Ward exam")
+    for position in range(8):
+        expect(page.locator(".progress")).to_have_text(f"{position + 1} of 8")
+        page.wait_for_timeout(300)
+        told = TIMES.sub("", DATA.sub("", recorder.since_mark))
+        for word in (*LABELS, *patients, *hashes, *files, "truth", "findings", "chances"):
+            assert word.lower() not in told.lower(), f"{word} in the traffic of case {position + 1}"
+        page.keyboard.press("u")  # an answer that is no class, so that none is sent at all
+        page.keyboard.press("3")
+    expect(page.locator(".results")).to_be_visible()
+
+
+def test_the_traffic_of_a_second_look_tells_the_models_answer_and_not_the_truth(
+    page: Page, recorder: Recorder, ward: Path
+):
+    names = {path.name for path in ward.rglob("*.png")}
+    patients = {name.split("-")[1] for name in names}
+    start_quiz(page, recorder, "Ward twice")
+    for position in range(4):
+        expect(page.locator(".desk[data-phase=ask]")).to_be_visible()
+        expect(page.locator(".progress")).to_have_text(f"{position + 1} of 4")
+        page.keyboard.press("u")
+        page.keyboard.press("3")
+        expect(page.locator(".desk[data-phase=look]")).to_be_visible()
+        page.wait_for_timeout(500)
+        told = TIMES.sub("", DATA.sub("", recorder.since_mark))
+        assert "chances" in told
+        for word in ("truth", "findings", "advice", "outline", *names, *patients):
+            assert word not in told
+        page.keyboard.press("Enter")
+        expect(page.locator(".desk[data-phase=told]")).to_be_visible()
+        page.wait_for_timeout(500)
+        recorder.mark()
+        page.keyboard.press("Enter")
+    expect(page.locator(".results")).to_be_visible()
 
 
 def test_the_pages_source_and_config_name_no_case(address: str, ward: Path):

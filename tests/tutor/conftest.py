@@ -12,9 +12,12 @@ from octtutor.errors import ModelError
 from octtutor.store.engines import open_engine, sqlite_url
 from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
+from octtutor.tutor.exams import Exams
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.practice import Practice
-from tests.conftest import Clock
+from octtutor.tutor.quizzes import Quizzes
+from octtutor.tutor.sessions import Sessions
+from tests.conftest import ROOT, Clock
 
 
 class ToldPredictor:
@@ -26,9 +29,13 @@ class ToldPredictor:
         self.fault: str | None = None
         self.sha256: str | None = digit * 64
         self.asked: list[str] = []
+        self.known_patients: set[str] = set()
 
     def knows(self, sha256: str) -> bool:
         return False
+
+    def trained_on(self, sha256: str, patient: str) -> bool:
+        return patient in self.known_patients
 
     def read(self, sha256: str, scan: np.ndarray) -> tuple[Prediction, np.ndarray]:
         self.asked.append(sha256)
@@ -84,3 +91,19 @@ def images(tmp_path: Path) -> ImageFolder:
 def practice(store, images, shelf, clock: Clock, scans: Path) -> Practice:
     import_scans(store, images, scans, clock, "real")
     return Practice(store, images, shelf, clock)
+
+
+@pytest.fixture
+def quizzes(store, tmp_path: Path) -> Quizzes:
+    """The shipped quizzes, and a folder for own ones."""
+    return Quizzes(store, (tmp_path / "quizzes", ROOT / "quizzes"))
+
+
+@pytest.fixture
+def exams(store, quizzes: Quizzes, shelf, clock: Clock) -> Exams:
+    return Exams(store, quizzes, shelf, clock)
+
+
+@pytest.fixture
+def sessions(store, images, quizzes: Quizzes, shelf, clock: Clock) -> Sessions:
+    return Sessions(store, images, quizzes, shelf, clock)

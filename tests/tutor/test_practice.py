@@ -8,7 +8,7 @@ import pytest
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError, StaleError, StoreError
 from octtutor.tutor.importing import import_scans
-from octtutor.tutor.practice import Practice
+from octtutor.tutor.practice import Practice, Stage
 from octtutor.tutor.results import to_csv
 from tests.conftest import DECK, Clock
 from tests.tutor.conftest import ToldPredictor
@@ -47,11 +47,14 @@ def test_nothing_is_revealed_before_the_answer(practice: Practice, predictor, qu
     question = practice.question(*quiz)
     shown = {name for name in dir(question) if not name.startswith("_")}
     assert shown == {
-        "answered",
         "attempt_id",
         "elapsed_ms",
+        "left_ms",
+        "options",
         "position",
         "scan",
+        "session",
+        "stage",
         "synthetic",
         "total",
     }
@@ -151,7 +154,7 @@ def test_a_reload_comes_back_to_the_same_case(practice: Practice, clock: Clock, 
     first = practice.question(*quiz)
     clock.pass_seconds(30)
     again = practice.question(*quiz)
-    assert (again.position, again.answered) == (0, False)
+    assert (again.position, again.stage) == (0, Stage.ASK)
     assert again.elapsed_ms == 30_000
     assert (again.scan == first.scan).all()
 
@@ -159,7 +162,7 @@ def test_a_reload_comes_back_to_the_same_case(practice: Practice, clock: Clock, 
 def test_a_reload_after_the_reveal_comes_back_to_the_reveal(practice: Practice, quiz):
     practice.question(*quiz)
     practice.commit(*quiz, 0, CNV, 4)
-    assert practice.question(*quiz).answered
+    assert practice.question(*quiz).stage is Stage.TOLD
     with pytest.raises(StaleError):
         practice.commit(*quiz, 0, Diagnosis.DME, 4)
     following = practice.next_question(*quiz, 0)

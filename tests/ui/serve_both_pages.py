@@ -8,26 +8,22 @@ from pathlib import Path
 
 from octtutor.settings import Settings
 from octtutor.tutor.importing import import_scans
-from octtutor.tutor.practice import Practice
-from octtutor.wiring import build_educators, now, open_archive, prepare_environment
+from octtutor.wiring import build, build_educators, now, open_archive, prepare_environment
 from tests.conftest import write_scans
-from tests.tutor.conftest import ToldPredictor
+from tests.tutor.conftest import ToldPredictor, ToldShelf
 
 
 def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:
     """Serve until the process is ended."""
     settings = Settings.from_env({"OCTTUTOR_HOME": home, "OCTTUTOR_MAX_UPLOAD": max_upload})
     prepare_environment(settings)
-    from octtutor.ui.page import build_page
-    from octtutor.ui.practise import PractiseHandlers
     from octtutor.ui.serving import serve_page
 
     archive = open_archive(settings)
     import_scans(archive.store, archive.images, write_scans(Path(home) / "scans", 1), now, "first")
-    predictor = ToldPredictor()
-    practice = Practice(archive.store, archive.images, predictor, now)
-    page = build_page(PractiseHandlers(practice, predictor))
-    educators = build_educators(archive, settings, host, bool(share))
+    shelf = ToldShelf(ToldPredictor())
+    page = build(archive, shelf, settings)
+    educators = build_educators(archive, shelf, settings, host, bool(share))
     serve_page(page, educators, host, int(port), share=False)
     print("ready", flush=True)
     page.block_thread()

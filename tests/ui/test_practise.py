@@ -8,23 +8,39 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from octtutor.core.schedule import ADAPTIVE, BALANCED
 from octtutor.errors import BadInputError, OctTutorError
+from octtutor.ui.desk import DeskHandlers
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
 from octtutor.ui.practise import PractiseHandlers
 from octtutor.ui.texts import LOOK_FOR, TELL_APART, advice
-from tests.tutor.conftest import images, practice, predictor, shelf, store  # noqa: F401
+from tests.tutor.conftest import (  # noqa: F401
+    exams,
+    images,
+    practice,
+    predictor,
+    quizzes,
+    sessions,
+    shelf,
+    store,
+)
 
 LABEL_WORDS = ("CNV", "DME", "DRUSEN", "NORMAL")
 
 
 @pytest.fixture
-def handlers(practice, shelf) -> PractiseHandlers:  # noqa: F811
-    return PractiseHandlers(practice, shelf)
+def desk_handlers(practice, exams, sessions) -> DeskHandlers:  # noqa: F811
+    return DeskHandlers(practice, exams, sessions, lambda reveal: "")
+
+
+@pytest.fixture
+def handlers(practice, shelf, sessions, desk_handlers) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(practice, shelf, sessions, desk_handlers)
 
 
 @pytest.fixture
 def started(handlers: PractiseHandlers):
-    screen = handlers.start(None, "Ada", "real", "10", "7")
+    screen = handlers.start(None, "Ada", "real", "10", BALANCED, "7")
     return screen.browser, screen.desk
 
 
@@ -42,12 +58,15 @@ def answer(desk, **changes):
 def test_a_question_tells_nothing(started):
     _, desk = started
     assert set(desk) == {
+        "asks",
         "attempt",
         "elapsed",
         "height",
+        "left",
         "phase",
         "position",
         "scan",
+        "session",
         "synthetic",
         "total",
         "width",
@@ -56,43 +75,49 @@ def test_a_question_tells_nothing(started):
     assert not any(word in told for word in LABEL_WORDS)
 
 
-def test_a_whole_quiz_from_start_to_results(handlers: PractiseHandlers, started):
+def test_a_whole_quiz_from_start_to_results(desk_handlers: DeskHandlers, started):
     browser, desk = started
     for _ in range(8):
-        (told,) = [screen.desk for screen in handlers.commit(browser, answer(desk))]
+        (told,) = [screen.desk for screen in desk_handlers.commit(browser, answer(desk))]
         assert told["phase"] == "told"
         assert told["truth"] in LABEL_WORDS
         assert told["advice"][0] == LOOK_FOR[told["truth"]]
         assert told["model"]["label"] == "CNV"
         assert told["maps"]["inferno"]["DME"] is None
-        screen = handlers.next(browser, answer(desk))
+        screen = desk_handlers.next(browser, answer(desk))
         desk = screen.desk
     assert screen.part == "results"
     assert "2 of 8" in screen.card
-    assert handlers.last_results(browser).card.count("2 of 8")
-    assert handlers.restore(browser).part == "start"
+    assert desk_handlers.last_results(browser).card.count("2 of 8")
+    assert desk_handlers.restore(browser).part == "rooms"
 
 
-def test_a_reload_restores_the_case_and_then_the_reveal(handlers: PractiseHandlers, started):
+def test_a_reload_restores_the_case_and_then_the_reveal(desk_handlers: DeskHandlers, started):
     browser, desk = started
-    assert handlers.restore(browser).desk["position"] == 0
-    list(handlers.commit(browser, answer(desk)))
-    restored = handlers.restore(browser).desk
+    assert desk_handlers.restore(browser).desk["position"] == 0
+    list(desk_handlers.commit(browser, answer(desk)))
+    restored = desk_handlers.restore(browser).desk
     assert restored["phase"] == "told"
     assert restored["scan"].startswith("data:image/png")
 
 
 def test_a_waiting_model_is_said_after_the_answer_is_safe(
-    handlers: PractiseHandlers,
+    desk_handlers: DeskHandlers,
     started,
     predictor,  # noqa: F811
     practice,  # noqa: F811
 ):
     browser, desk = started
     predictor.is_ready = False
-    views = handlers.commit(browser, answer(desk))
+    views = desk_handlers.commit(browser, answer(desk))
     waiting = next(views).desk
-    assert waiting == {"phase": "wait", "attempt": desk["attempt"], "position": 0, "loading": True}
+    assert waiting == {
+        "phase": "wait",
+        "attempt": desk["attempt"],
+        "position": 0,
+        "loading": True,
+        "session": None,
+    }
     assert len(practice.answers(browser["id"], desk["attempt"])[1]) == 1
     assert next(views).desk["phase"] == "told"
 
@@ -114,29 +139,29 @@ def test_a_waiting_model_is_said_after_the_answer_is_safe(
     ],
 )
 def test_a_forged_answer_is_refused_in_words_and_writes_nothing(
-    handlers: PractiseHandlers,
+    desk_handlers: DeskHandlers,
     started,
     practice,  # noqa: F811
     change,
 ):
     browser, desk = started
     with pytest.raises(OctTutorError):
-        list(handlers.commit(browser, answer(desk, **change)))
+        list(desk_handlers.commit(browser, answer(desk, **change)))
     assert practice.answers(browser["id"], desk["attempt"])[1] == ()
 
 
 @pytest.mark.parametrize("browser", [None, {}, {"id": 5}, {"id": "x" * 500}, "text", [1]])
-def test_a_forged_browser_state_is_nobody(handlers: PractiseHandlers, started, browser):
+def test_a_forged_browser_state_is_nobody(desk_handlers: DeskHandlers, started, browser):
     _, desk = started
-    assert handlers.restore(browser).part == "start"
+    assert desk_handlers.restore(browser).part == "rooms"
     with pytest.raises(OctTutorError):
-        list(handlers.commit(browser, answer(desk)))
+        list(desk_handlers.commit(browser, answer(desk)))
 
 
 @pytest.mark.parametrize("seed", ["x", "-1", "1.5", "9" * 30, "²", "１"])
 def test_a_seed_that_is_no_number_is_said(handlers: PractiseHandlers, seed: str):
     with pytest.raises(BadInputError, match="whole number from 0 to"):
-        handlers.start(None, "", "real", "10", seed)
+        handlers.start(None, "", "real", "10", ADAPTIVE, seed)
 
 
 def test_a_scan_is_sent_losslessly_with_other_bytes_each_time():

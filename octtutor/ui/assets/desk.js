@@ -19,6 +19,9 @@ let startedAt = 0;
 let shownClass = null;
 let zoom = { k: 1, x: 0, y: 0 };
 let retry = null;
+let mark = null;
+let endsAt = null;
+let drawnAt = 0;
 
 const make = (tag, className, text) => {
   const node = document.createElement(tag);
@@ -28,6 +31,11 @@ const make = (tag, className, text) => {
 };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const phase = () => desk.dataset.phase;
+const isAsked = () => phase() === "ask" || phase() === "look";
+const asks = (what) => Boolean(view.asks && view.asks[what]);
+const nameOf = (word) => (word === "UNGRADABLE" ? T.ungradable : word);
+const wantsMark = () => asks("mark") && Boolean(choice) && choice !== "NORMAL" && choice !== "UNGRADABLE";
+const isPaused = () => Boolean(view.paused);
 // one column: the same condition as in page.css
 const isNarrow = () => window.matchMedia("(max-width: 1000px) and (orientation: portrait)").matches;
 const isVisible = () => desk.offsetParent !== null;
@@ -41,7 +49,7 @@ const keepChoice = (sent) => {
 const keptChoice = () => {
   try {
     const kept = JSON.parse(sessionStorage.getItem(CHOICE));
-    return kept && kept.attempt === view.attempt && kept.position === view.position ? kept : null;
+    return phase() === "ask" && kept && kept.attempt === view.attempt && kept.position === view.position ? kept : null;
   } catch (e) { return null; }
 };
 
@@ -94,15 +102,18 @@ function build() {
 // ---- what the server sends -------------------------------------------------------------
 function draw(next) {
   if (!next || !next.phase) return;
+  if (next.phase === "notice") { drawNotice(next); return; }
   clearTimeout(retry);
+  drawnAt = performance.now();
   const same = next.attempt === view.attempt && next.position === view.position;
-  const kept = same ? { ...view, ...next } : next;
+  const kept = same ? { ...view, ...next } : { notice: view.attempt === next.attempt ? view.notice : "", paused: view.attempt === next.attempt && view.paused, ...next };
   const was = phase();
   view = kept;
   desk.dataset.phase = view.phase;
   if (view.phase === "idle") { if (was !== "idle") leave(); return; }
   if (view.phase === "ask") startCase();
   if (view.phase === "wait") { drawWait(); return; }
+  if (view.phase === "look") drawLook(Boolean(next.scan));
   if (view.phase === "told") drawTold(Boolean(next.scan));
   drawStatus();
   setEnabled();
@@ -114,12 +125,29 @@ function leave() {
   setTimeout(() => { const score = document.querySelector(".results .score"); if (score) score.focus(); }, 300);
 }
 
+function drawNotice(next) {
+  if (next.attempt !== view.attempt) return;
+  view.notice = next.notice;
+  view.paused = next.paused;
+  showNotice();
+  setEnabled();
+}
+
+function showNotice() {
+  find(".notice").hidden = !view.notice;
+  find(".notice").textContent = view.notice || "";
+}
+
 function startCase() {
   const kept = keptChoice();
+  endsAt = Number.isFinite(view.left) ? performance.now() + view.left : null;
+  mark = null;
   showScan();
+  find(".panel h2").textContent = T.question;
   choice = kept ? kept.choice : null;
   startedAt = performance.now() - view.elapsed;
   hint(kept && kept.sent ? T.not_recorded : choice ? T.sure_now : T.sure_hint);
+  drawMark();
   markChoice();
   answers.focus({ preventScroll: true });
 }
@@ -134,6 +162,7 @@ function showScan() {
   find(".verdict").textContent = "";
   find(".chances tbody").replaceChildren();
   find(".advice").replaceChildren();
+  find(".compare").hidden = true;
   find(".fault").hidden = true;
   find(".synthetic").hidden = !view.synthetic;
   stage.style.setProperty("--aspect", view.width / view.height);
@@ -153,6 +182,7 @@ function drawStatus() {
   find(".progress").textContent = fill(T.case, { n: view.position + 1, total: view.total });
   find(".done").style.width = `${(100 * (view.position + (view.phase === "told" ? 1 : 0))) / view.total}%`;
   find(".next-text").textContent = view.position + 1 < view.total ? T.next : T.results;
+  showNotice();
 }
 
 function drawWait() {
@@ -160,14 +190,38 @@ function drawWait() {
   if (view.loading) find(".verdict").textContent = T.loading;
 }
 
-function drawTold(withScan) {
+// the model's answer is on the table and the truth is not
+function drawLook(withScan) {
   if (withScan) showScan();
-  toldAt = performance.now();
+  startedAt = performance.now();
+  endsAt = null;
   choice = view.choice;
+  mark = view.mark;
+  find(".panel h2").textContent = T.look_question;
   markChoice();
   drawVerdict();
   drawChances();
+  desk.classList.remove("has-outline");
+  shownClass = view.model.label;
+  drawMap();
+  drawMark();
+  answers.focus({ preventScroll: true });
+  showTop();
+}
+
+function drawTold(withScan) {
+  if (withScan) showScan();
+  toldAt = performance.now();
+  endsAt = null;
+  choice = view.second || view.choice;
+  mark = view.mark;
+  find(".panel h2").textContent = T.question;
+  markChoice();
+  drawMark();
+  drawVerdict();
+  drawChances();
   drawAdvice();
+  drawContrast();
   desk.classList.toggle("has-outline", Boolean(view.outline));
   const outline = find(".outline");
   outline.setAttribute("viewBox", `0 0 ${view.width} ${view.height}`);
@@ -180,11 +234,13 @@ function drawTold(withScan) {
 
 function drawVerdict() {
   const verdict = find(".verdict");
-  verdict.replaceChildren(make("strong", view.right ? "right" : "wrong", `${view.right ? "✓" : "✗"} ${view.right ? T.right : T.wrong}`));
-  for (const [who, word] of [[T.you, view.choice], [T.truth, view.truth]]) {
-    const name = word === "UNGRADABLE" ? T.ungradable : word;
-    verdict.append(make("span", "who", who), make("span", `name ${word.toLowerCase()}`, name));
-  }
+  verdict.replaceChildren();
+  if (view.phase === "told") verdict.append(make("strong", view.right ? "right" : "wrong", `${view.right ? "✓" : "✗"} ${view.timed_out ? T.timed_out : view.right ? T.right : T.wrong}`));
+  const said = view.timed_out ? [] : [[view.second ? T.you_first : T.you, view.choice]];
+  if (view.second) said.push([T.you_then, view.second]);
+  if (view.phase === "told") said.push([T.truth, view.truth]);
+  for (const [who, word] of said) verdict.append(make("span", "who", who), make("span", `name ${word.toLowerCase()}`, nameOf(word)));
+  if (view.hit) verdict.append(make("span", view.hit.hit ? "right" : "wrong", view.hit.hit ? T.hit : fill(T.missed, { n: view.hit.distance })));
 }
 
 function drawChances() {
@@ -193,6 +249,7 @@ function drawChances() {
   find(".fault").hidden = !view.fault;
   find(".fault").textContent = view.fault || "";
   if (!view.model) return;
+  const told = phase() === "told";
   const head = make("tr");
   const title = make("th", "", `${T.model}: ${view.model.label} ${view.model.chances[view.model.label].toFixed(2)}`);
   title.colSpan = 3;
@@ -200,7 +257,7 @@ function drawChances() {
   head.append(title);
   body.append(head);
   for (const label of LABELS) {
-    const row = make("tr", label === view.truth ? "is-truth" : "");
+    const row = make("tr", told && label === view.truth ? "is-truth" : "");
     const bar = make("span", `bar ${label.toLowerCase()}`);
     bar.style.width = `${Math.round(100 * view.model.chances[label])}%`;
     const cell = make("td", "bars");
@@ -214,11 +271,19 @@ function drawAdvice() {
   const advice = find(".advice");
   advice.replaceChildren(make("h3", "", `${T.look_for}: ${view.truth} (${props.names[view.truth]})`));
   for (const text of view.advice) advice.append(make("p", "", text));
+  if (view.trained_on) advice.append(make("p", "hint", T.trained_on));
   if (view.findings.length) advice.append(make("p", "hint", `${T.findings}: ${view.findings.join(", ")}`));
 }
 
+function drawContrast() {
+  const box = find(".compare");
+  box.hidden = !view.contrast;
+  box.open = false;
+  find(".pair").innerHTML = view.contrast || "";
+}
+
 function drawMap() {
-  if (phase() !== "told") return;
+  if (phase() !== "told" && phase() !== "look") return;
   const maps = view.maps && view.maps[find(".jet").checked ? "jet" : "inferno"];
   const source = maps && maps[shownClass];
   const on = find(".show-map").checked && Boolean(source);
@@ -238,21 +303,59 @@ function drawMap() {
 
 // ---- what the trainee does -------------------------------------------------------------
 function choose(word) {
-  if (phase() !== "ask") return;
+  if (!isAsked() || isPaused()) return;
   choice = word;
-  keepChoice(false);
+  if (phase() === "ask") keepChoice(false);
   hint(T.sure_now);
+  drawMark();
   markChoice();
   setEnabled();
 }
 
 function takeBack() {
-  if (phase() !== "ask") return;
-  choice = null;
-  keepChoice(false);
+  if (!isAsked()) return;
+  choice = phase() === "look" ? view.choice : null;
+  if (phase() === "ask") { mark = null; keepChoice(false); }
   hint(T.sure_hint);
+  drawMark();
   markChoice();
   setEnabled();
+}
+
+// ---- where the finding is --------------------------------------------------------------
+function placeMark(x, y) {
+  if (phase() !== "ask" || !wantsMark() || isPaused()) return;
+  const inside = (value, size) => Math.min(size - 1, Math.max(0, Math.round(value)));
+  mark = [inside(x, view.width), inside(y, view.height)];
+  drawMark();
+  setEnabled();
+}
+
+function markAt(event) {
+  const box = plane.getBoundingClientRect();
+  const x = ((event.clientX - box.left) / box.width) * view.width;
+  const y = ((event.clientY - box.top) / box.height) * view.height;
+  if (x >= 0 && y >= 0 && x <= view.width && y <= view.height) placeMark(x, y);
+}
+
+function moveMark(dx, dy) {
+  const step = view.width / 50;
+  const [x, y] = mark || [view.width / 2, view.height / 2];
+  placeMark(x + dx * step, y + dy * step);
+}
+
+function drawMark() {
+  const cross = find(".cross");
+  const asked = phase() === "ask" && wantsMark();
+  const shown = Boolean(mark) && (asked || (phase() !== "ask" && Boolean(view.mark)));
+  cross.toggleAttribute("hidden", !shown);
+  if (shown) {
+    cross.style.left = `${(100 * (mark[0] + 0.5)) / view.width}%`;
+    cross.style.top = `${(100 * (mark[1] + 0.5)) / view.height}%`;
+  }
+  stage.classList.toggle("marking", asked);
+  find(".mark-hint").hidden = !(asked && !mark);
+  find(".mark-hint").textContent = T.mark_hint;
 }
 
 function markChoice() {
@@ -267,17 +370,46 @@ function markChoice() {
     const level = Number(button.dataset.level);
     button.setAttribute("aria-pressed", String(phase() !== "ask" && level === view.confidence));
   });
+  const settles = phase() === "look" || (phase() === "ask" && !asks("confidence"));
+  find(".settle").hidden = !settles;
+  find(".sure").hidden = !asks("confidence");
+  find(".settle-text").textContent = phase() !== "look" ? T.commit : choice === view.choice ? fill(T.keep, { label: nameOf(choice) }) : fill(T.change, { label: nameOf(choice) });
+  find(".settle-hint").textContent = phase() === "look" ? T.look_hint : "";
 }
 
 function setEnabled() {
-  const asking = phase() === "ask";
-  answers.querySelectorAll(".answer").forEach((button) => { button.disabled = !asking; });
-  scale.querySelectorAll(".level").forEach((button) => { button.disabled = !asking || !choice; });
-  find(".sure").classList.toggle("ready", asking && Boolean(choice));
+  const ready = isAsked() && Boolean(choice) && !isPaused() && !(phase() === "ask" && wantsMark() && !mark);
+  answers.querySelectorAll(".answer").forEach((button) => { button.disabled = !isAsked() || isPaused(); });
+  scale.querySelectorAll(".level").forEach((button) => { button.disabled = !ready || phase() !== "ask"; });
+  find("[data-do=settle]").disabled = !ready;
+  find(".sure").classList.toggle("ready", ready && phase() === "ask");
+  find(".next").disabled = isPaused() || Boolean(view.discussion);
+}
+
+function isReady() { return !find("[data-do=settle]").disabled; }
+
+// the time is over: what was not committed does not count
+function runOut() {
+  endsAt = null;
+  if (phase() !== "ask") return;
+  desk.dataset.phase = "wait";
+  find(".verdict").textContent = T.timed_out;
+  setEnabled();
+  send("submit", { attempt: view.attempt, position: view.position, choice: "UNGRADABLE", confidence: 0, ms: 0, timed_out: true });
+}
+
+function settle() {
+  if (!isReady()) return;
+  if (phase() === "ask") { commit(0); return; }
+  const ms = Math.round(performance.now() - startedAt);
+  desk.dataset.phase = "wait";
+  find(".verdict").textContent = T.saving;
+  setEnabled();
+  send("release", { attempt: view.attempt, position: view.position, choice, ms });
 }
 
 function commit(level) {
-  if (phase() !== "ask" || !choice) return;
+  if (phase() !== "ask" || !isReady()) return;
   const ms = Math.round(performance.now() - startedAt);
   view.confidence = level;
   view.elapsed = ms;
@@ -286,22 +418,25 @@ function commit(level) {
   find(".verdict").textContent = T.saving;
   setEnabled();
   markChoice();
-  send("submit", { attempt: view.attempt, position: view.position, choice, confidence: level, ms });
+  send("submit", { attempt: view.attempt, position: view.position, choice, confidence: level, ms, mark: wantsMark() ? mark : null });
 }
 
 function next() {
   const soon = performance.now() - 300;
-  if (phase() !== "told" || sentAt > soon || toldAt > soon) return;
-  send("select", { attempt: view.attempt, position: view.position });
+  if (phase() !== "told" || isPaused() || view.discussion || sentAt > soon || toldAt > soon) return;
+  send("select", { attempt: view.attempt, position: view.position, review: Boolean(view.review) });
 }
+
+// Gradio closes its stream when an answer is complete; what is sent in that moment is lost
+const SETTLING_MS = 300;
 
 function send(event, data) {
   sentAt = performance.now();
-  trigger(event, data);
+  setTimeout(() => trigger(event, data), Math.max(0, drawnAt + SETTLING_MS - sentAt));
   clearTimeout(retry);
   retry = setTimeout(() => {
     if (phase() === "wait" && !view.loading) {
-      desk.dataset.phase = "ask";
+      desk.dataset.phase = event === "release" ? "look" : "ask";
       find(".verdict").textContent = T.offline;
       view.confidence = null;
       markChoice();
@@ -320,20 +455,21 @@ const actions = {
     remember("octtutor-no-timer", desk.classList.contains("no-timer") ? "1" : "0");
   },
   next,
+  settle,
   keys: () => find("dialog").showModal(),
   "close-keys": () => find("dialog").close(),
   end: () => { if (window.confirm(T.end_sure)) send("clear", { attempt: view.attempt }); },
 };
 
 function tickBox(selector) {
-  if (phase() !== "told") return;
+  if (phase() !== "told" && phase() !== "look") return;
   const box = find(selector);
   box.checked = !box.checked;
   drawMap();
 }
 
 function slideBy(step) {
-  if (phase() !== "told") return;
+  if (phase() !== "told" && phase() !== "look") return;
   const split = find(".split");
   split.value = Number(split.value) + step;
   drawMap();
@@ -342,11 +478,13 @@ function slideBy(step) {
 const KEYS = {
   u: () => choose("UNGRADABLE"),
   escape: takeBack,
-  enter: next,
+  enter: () => (isAsked() ? settle() : next()),
   m: () => tickBox(".show-map"),
   o: () => tickBox(".show-outline"),
   "+": actions["zoom-in"], "=": actions["zoom-in"], "-": actions["zoom-out"], 0: actions.reset,
-  arrowleft: () => slideBy(-10), arrowright: () => slideBy(10),
+  arrowleft: () => (phase() === "ask" ? moveMark(-1, 0) : slideBy(-10)),
+  arrowright: () => (phase() === "ask" ? moveMark(1, 0) : slideBy(10)),
+  arrowup: () => moveMark(0, -1), arrowdown: () => moveMark(0, 1),
   f: actions.full, t: actions.timer, "?": actions.keys,
 };
 
@@ -356,12 +494,13 @@ function onKey(event) {
   const range = target.matches && target.matches("input[type=range]");
   if (target.matches && target.matches("textarea, select, [contenteditable], input:not([type=range]):not([type=checkbox])")) return;
   const key = event.key.toLowerCase();
-  if (key === "enter" && target.matches("button:not(.next):not(:disabled), a")) return;
+  if (key === "enter" && target.matches("button:not(.next):not([data-do=settle]):not(:disabled), a, summary")) return;
+  if (/^arrow(up|down)$/.test(key) && !(phase() === "ask" && wantsMark())) return;
   if (range && key.startsWith("arrow")) return;
   if (event.repeat && !/^(arrow|[+=-]$)/.test(key)) return;
-  if (/^[1-5]$/.test(key) && phase() === "ask") {
+  if (/^[1-5]$/.test(key) && isAsked()) {
     event.preventDefault();
-    if (choice) commit(Number(key));
+    if (choice && phase() === "ask" && asks("confidence")) commit(Number(key));
     else if (Number(key) <= LABELS.length) choose(LABELS[Number(key) - 1]);
     return;
   }
@@ -423,13 +562,20 @@ function light() {
 }
 
 const pointers = new Map();
+let pressed = null;
 function onPointer(event) {
   if (event.type === "pointerdown") {
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    pressed = pointers.size === 1 ? { x: event.clientX, y: event.clientY } : null;
     if (zoom.k > 1 || pointers.size > 1) stage.setPointerCapture(event.pointerId);
     return;
   }
-  if (event.type !== "pointermove") { pointers.delete(event.pointerId); return; }
+  if (event.type !== "pointermove") {
+    const moved = pressed ? Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) : Infinity;
+    if (event.type === "pointerup" && moved < 6) markAt(event);
+    pointers.delete(event.pointerId);
+    return;
+  }
   const before = pointers.get(event.pointerId);
   if (!before) return;
   const now = { x: event.clientX, y: event.clientY };
@@ -452,14 +598,17 @@ stage.addEventListener("wheel", (event) => {
   zoomBy(Math.exp(-event.deltaY / 400), { x: event.clientX, y: event.clientY });
 }, { passive: false });
 for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) stage.addEventListener(type, onPointer);
-stage.addEventListener("dblclick", (event) => (zoom.k > 1 ? resetView() : zoomBy(2.5, { x: event.clientX, y: event.clientY })));
+stage.addEventListener("dblclick", (event) => stage.classList.contains("marking") || (zoom.k > 1 ? resetView() : zoomBy(2.5, { x: event.clientX, y: event.clientY })));
 new ResizeObserver(() => { fit(); keepInside(); place(); }).observe(stage);
 
 function tick() {
   if (!document.contains(desk)) { clearInterval(clock); document.removeEventListener("keydown", onKey); return; }
-  const ms = phase() === "ask" ? performance.now() - startedAt : view.elapsed || 0;
-  const seconds = Math.floor(ms / 1000);
-  find(".timer").textContent = desk.classList.contains("no-timer") ? "––:––" : `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
+  if (endsAt !== null && performance.now() > endsAt) runOut();
+  const timed = endsAt !== null && phase() === "ask";
+  const ms = timed ? endsAt - performance.now() : phase() === "ask" ? performance.now() - startedAt : view.elapsed || 0;
+  const seconds = timed ? Math.ceil(ms / 1000) : Math.floor(ms / 1000);
+  find(".timer").classList.toggle("hurry", timed && seconds <= 10);
+  find(".timer").textContent = desk.classList.contains("no-timer") && !timed ? "––:––" : (timed ? "−" : "") + `${String(Math.floor(seconds / 60)).padStart(2, "0")}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 build();

@@ -1,0 +1,268 @@
+"""Quizzes that trainees take: what is on offer, how often, the retest, and how it went."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from octtutor.core.answer import Answered
+from octtutor.core.quiz import Attempt
+from octtutor.core.quizfile import QuizFile
+from octtutor.errors import BadInputError, StaleError
+from octtutor.stats.intervals import Figure, wilson
+from octtutor.stats.learning import change
+from octtutor.store.contract import Store
+from octtutor.tutor.attempts import new_attempt, refuse_running_exam
+from octtutor.tutor.ports import Clock, Shelf
+from octtutor.tutor.quizzes import Listed, Quizzes, Resolved
+
+SEEDED = "fixed, seeded"
+"""Order of a quiz's cases."""
+RETEST = "retest on other scans"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A quiz as a trainee finds it."""
+
+    quiz: QuizFile
+    taken: int
+    """How often the trainee took it, retests left out."""
+    last: Figure | None
+    """Share right in the last one that ended."""
+    passed: bool | None
+    """Whether any attempt passed; None where there is no pass mark or none has ended."""
+    retest_at: datetime | None
+    """When the retest is due, or was; None where there is none (any more)."""
+    fault: str | None
+    """Why it cannot be played here, and what to do."""
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it cannot be taken (again)."""
+        most = self.quiz.options.attempts
+        return most is not None and self.taken >= most
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a quiz ended, beyond its figures."""
+
+    passed: bool | None
+    pass_mark: float | None
+    seen_before: int
+    """Cases of patients whom the trainee had been shown before it began."""
+    trained_on: int
+    """Cases of patients whom the model was trained on."""
+    retest_at: datetime | None
+    before: Figure | None
+    """Of a retest: the share right in the exam that it repeats."""
+    change: Figure | None
+    """Of a retest: by how much the share right has changed."""
+    may_review: bool
+    """Whether the cases can be looked at again: the truth must not spoil another attempt."""
+
+
+class Exams:
+    """The use cases of quizzes with a file."""
+
+    def __init__(
+        self,
+        store: Store,
+        quizzes: Quizzes,
+        shelf: Shelf,
+        clock: Clock,
+        draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+    ) -> None:
+        """Take the parts; `draw_seed` gives the seed of a retest."""
+        self._store, self._quizzes, self._shelf = store, quizzes, shelf
+        self._clock, self._draw_seed = clock, draw_seed
+
+    def offers(self, trainee_id: str | None) -> tuple[Offer, ...]:
+        """Return the quizzes without faults, practice first, as a trainee or nobody finds them."""
+        mine = self._store.attempts_of(trainee_id) if trainee_id else ()
+        listed = [entry for entry in self._quizzes.all() if entry.quiz]
+        offers = [self._offer(entry, mine) for entry in listed]
+        return tuple(sorted(offers, key=lambda o: (o.quiz.options.is_exam, o.quiz.size)))
+
+    def start(self, trainee_id: str, key: str) -> Attempt:
+        """Begin a quiz; the trainee's running practice ends.
+
+        Raises:
+            BadInputError: there is no such quiz, or it cannot be played here.
+            StaleError: it was taken as often as it may be, or an exam runs.
+        """
+        quiz = self._quizzes.find(key)
+        refuse_running_exam(self._store, trainee_id)
+        resolved = self._quizzes.resolve(quiz, self.patients_seen(trainee_id))
+        attempt = self._attempt(trainee_id, quiz, resolved, SEEDED, resolved_seed(quiz))
+        self._store.start_attempt(attempt, quiz.options.attempts)
+        return attempt
+
+    def start_retest(self, trainee_id: str, key: str) -> Attempt:
+        """Begin the retest of an exam, on other scans.
+
+        Raises:
+            BadInputError: it is not due.
+            StaleError: an exam runs.
+        """
+        quiz = self._quizzes.find(key)
+        mine = self._store.attempts_of(trainee_id)
+        due_at, first = _retest(quiz, mine), _first_of(quiz, mine)
+        if due_at is None or first is None or self._clock() < due_at:
+            raise BadInputError(
+                f"Expected a retest that is due. That of {quiz.title!r} is not"
+                + (f" before {due_at:%Y-%m-%d %H:%M} UTC." if due_at else ".")
+            )
+        refuse_running_exam(self._store, trainee_id)
+        cases = [self._store.get_case(first.deck, sha256) for sha256 in first.cases]
+        seed = self._draw_seed()
+        seen = self.patients_seen(trainee_id)
+        resolved = self._quizzes.resolve_retest(quiz, cases, seen, seed)
+        attempt = self._attempt(trainee_id, quiz, resolved, RETEST, seed, first.id)
+        self._store.start_attempt(attempt)
+        return attempt
+
+    def outcome(self, attempt: Attempt, answers: Sequence[Answered], trained_on: int) -> Outcome:
+        """Return how an attempt went; `trained_on` is what `Practice.trained_on` counts."""
+        mine = self._store.attempts_of(attempt.trainee_id)
+        before = next((a for a in mine if a.id == attempt.retest_of), None)
+        earlier = self._score(before) if before else None
+        mark = attempt.options.pass_mark
+        right = _score(attempt, answers)
+        passed = None if mark is None else _has_passed(attempt, answers)
+        return Outcome(
+            passed=passed,
+            pass_mark=mark,
+            seen_before=self._seen_before(attempt, mine),
+            trained_on=trained_on,
+            retest_at=self._retest_of(attempt, mine),
+            before=wilson(*earlier) if earlier else None,
+            change=change(earlier, right) if earlier else None,
+            may_review=self.may_review(attempt),
+        )
+
+    def may_review(self, attempt: Attempt) -> bool:
+        """Whether an attempt's cases can be looked at again."""
+        options = attempt.options
+        if not options.is_exam or attempt.session or attempt.retest_of:
+            return attempt.ended_at is not None
+        if attempt.ended_at is None:
+            return False
+        same = [a for a in self._store.attempts_of(attempt.trainee_id) if a.quiz == attempt.quiz]
+        left = options.attempts is None or len(same) < options.attempts
+        return not left or _has_passed(attempt, self._store.answers_of(attempt.id))
+
+    def patients_seen(self, trainee_id: str) -> frozenset[str]:
+        """Return the patients of whom a trainee was shown a scan, in any deck."""
+        return self._patients(self._store.attempts_of(trainee_id), self._store.seen_by(trainee_id))
+
+    def _patients(self, attempts: Sequence[Attempt], shown: Sequence[str]) -> frozenset[str]:
+        seen = set(shown)
+        found = {
+            case.patient
+            for deck in sorted({attempt.deck for attempt in attempts})
+            for case in self._store.cases_of(deck)
+            if case.sha256 in seen
+        }
+        return frozenset(found)
+
+    def _seen_before(self, attempt: Attempt, mine: Sequence[Attempt]) -> int:
+        before = [a for a in mine if a.started_at <= attempt.started_at and a.id != attempt.id]
+        shown = [sha256 for a in before for sha256 in a.cases[: self._reached(a)]]
+        patients = self._patients(before, shown)
+        cases = (self._store.get_case(attempt.deck, sha256) for sha256 in attempt.cases)
+        return sum(case.patient in patients for case in cases)
+
+    def _reached(self, attempt: Attempt) -> int:
+        last = self._store.last_shown(attempt.id)
+        return 0 if last is None else last + 1
+
+    def _offer(self, listed: Listed, mine: Sequence[Attempt]) -> Offer:
+        quiz = listed.quiz
+        assert quiz is not None  # `offers` leaves out those with faults
+        ended = [a for a in _of(quiz, mine) if a.ended_at and not a.session]
+        faults = self._quizzes.check_listed(listed)
+        scores = [(a, self._store.answers_of(a.id)) for a in ended]
+        scored = [(a, given) for a, given in scores if given]
+        passes = [_has_passed(a, given) for a, given in scored]
+        return Offer(
+            quiz=quiz,
+            taken=len([a for a in _of(quiz, mine) if a.retest_of is None and not a.session]),
+            last=wilson(*_score(*scored[-1])) if scored else None,
+            passed=any(passes) if passes and quiz.options.pass_mark is not None else None,
+            retest_at=_retest(quiz, mine),
+            fault=faults[0].what if faults else None,
+        )
+
+    def _retest_of(self, attempt: Attempt, mine: Sequence[Attempt]) -> datetime | None:
+        days = attempt.options.retest_days
+        taken = any(a.retest_of for a in mine if a.quiz == attempt.quiz)
+        if not days or taken or attempt.retest_of or attempt.session or attempt.ended_at is None:
+            return None
+        first = next(a for a in mine if a.quiz == attempt.quiz and a.retest_of is None)
+        return (first.ended_at or attempt.ended_at) + timedelta(days=days)
+
+    def _score(self, attempt: Attempt) -> tuple[int, int]:
+        return _score(attempt, self._store.answers_of(attempt.id))
+
+    def _attempt(
+        self,
+        trainee_id: str,
+        quiz: QuizFile,
+        resolved: Resolved,
+        order: str,
+        seed: int,
+        retest_of: str | None = None,
+    ) -> Attempt:
+        if not resolved.cases:
+            raise StaleError(f"There are no scans (left) for {quiz.title!r}.")
+        return new_attempt(
+            self._shelf,
+            trainee_id,
+            resolved.deck,
+            order,
+            seed,
+            [case.sha256 for case in resolved.cases],
+            self._clock(),
+            quiz=quiz.key,
+            quiz_version=quiz.version,
+            options=quiz.options,
+            retest_of=retest_of,
+        )
+
+
+def resolved_seed(quiz: QuizFile) -> int:
+    """Return the seed that drew or ordered a quiz's cases."""
+    return quiz.rule.seed if quiz.rule else quiz.seed
+
+
+def _of(quiz: QuizFile, mine: Sequence[Attempt]) -> list[Attempt]:
+    return [attempt for attempt in mine if attempt.quiz == quiz.key]
+
+
+def _first_of(quiz: QuizFile, mine: Sequence[Attempt]) -> Attempt | None:
+    """Return the exam that a retest repeats: the first that ended, outside of sessions."""
+    ended = (a for a in _of(quiz, mine) if a.ended_at and not a.session and a.retest_of is None)
+    return next(ended, None)
+
+
+def _retest(quiz: QuizFile, mine: Sequence[Attempt]) -> datetime | None:
+    """Return when the retest is due; None where there is none, or it was begun."""
+    first = _first_of(quiz, mine)
+    if not quiz.options.retest_days or first is None or first.ended_at is None:
+        return None
+    if any(attempt.retest_of for attempt in _of(quiz, mine)):
+        return None
+    return first.ended_at + timedelta(days=quiz.options.retest_days)
+
+
+def _score(attempt: Attempt, answers: Sequence[Answered]) -> tuple[int, int]:
+    """Return how many are right in the end, of all cases: those not reached are not right."""
+    return sum(item.final is item.answer.truth for item in answers), attempt.asked
+
+
+def _has_passed(attempt: Attempt, answers: Sequence[Answered]) -> bool:
+    mark = attempt.options.pass_mark
+    right, asked = _score(attempt, answers)
+    return mark is not None and right >= mark * asked - 1e-9

@@ -1,0 +1,315 @@
+"""The desk's handlers: exams, second looks, sessions and reviews, without a browser."""
+
+import json
+
+import pytest
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.errors import BadInputError, OctTutorError
+from octtutor.tutor.importing import EMBEDDED, import_scans
+from octtutor.ui.desk import DeskHandlers
+from octtutor.ui.exams import ExamsHandlers, offer_html
+from octtutor.ui.practise import PractiseHandlers, due_html, mastery_html
+from tests.conftest import DECK
+from tests.tutor.conftest import (  # noqa: F401
+    exams,
+    images,
+    practice,
+    predictor,
+    quizzes,
+    sessions,
+    shelf,
+    store,
+)
+
+EXAM = """
+title = "Four & more"
+deck = "embedded"
+mode = "exam"
+pass_mark = 0.5
+[options]
+attempts = 1
+mark_where = true
+[rule]
+per_class = 1
+"""
+SECOND = """
+title = "Look twice"
+deck = "embedded"
+[options]
+second_look = true
+[rule]
+per_class = 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def embedded(store, images, clock, quizzes):  # noqa: F811
+    import_scans(store, images, DECK, clock, EMBEDDED)
+    quizzes.save(EXAM, "four")
+    quizzes.save(SECOND, "twice")
+
+
+@pytest.fixture
+def desk(practice, exams, sessions) -> DeskHandlers:  # noqa: F811
+    return DeskHandlers(practice, exams, sessions, lambda reveal: "<b>two</b>")
+
+
+@pytest.fixture
+def tab(exams, practice, desk, clock) -> ExamsHandlers:  # noqa: F811
+    return ExamsHandlers(exams, practice, desk, clock)
+
+
+@pytest.fixture
+def start(practice, shelf, sessions, desk) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(practice, shelf, sessions, desk)
+
+
+def sent(view, **changes):
+    place = {"attempt": view["attempt"], "position": view["position"]}
+    return {**place, "choice": "CNV", "confidence": 3, "ms": 0, "mark": [9, 9], **changes}
+
+
+def last(screens):
+    return list(screens)[-1]
+
+
+def words_of(view) -> str:
+    """Everything of a view but the pictures."""
+    return json.dumps({k: v for k, v in view.items() if k not in ("scan", "maps")})
+
+
+# ---- exams -------------------------------------------------------------------------------
+
+
+def test_an_exam_goes_from_case_to_case_and_tells_nothing(desk, tab, predictor):  # noqa: F811
+    screen = tab.start(None, "Ada", "four", retest=False)
+    browser, view = screen.browser, screen.desk
+    assert view["asks"] == {"confidence": True, "mark": True, "look": False, "exam": True}
+    for position in range(4):
+        assert (view["phase"], view["position"]) == ("ask", position)
+        assert not any(word in words_of(view) for word in LABELS)
+        assert predictor.asked == []
+        screen = last(desk.commit(browser, sent(view)))
+        view = screen.desk
+    assert screen.part == "results"
+    assert "1 of 4" in screen.card
+    assert "Not passed" in screen.card
+    assert "clicks hit the finding" in screen.card
+    assert screen.reviews
+    assert len(predictor.asked) == 4
+
+
+def test_a_reload_comes_back_to_the_exam_and_not_to_a_reveal(desk, tab):
+    screen = tab.start(None, "Ada", "four", retest=False)
+    last(desk.commit(screen.browser, sent(screen.desk)))
+    again = desk.restore(screen.browser).desk
+    assert (again["phase"], again["position"]) == ("ask", 1)
+
+
+def test_an_ended_exam_can_be_looked_at_case_by_case(desk, tab):
+    screen = tab.start(None, "Ada", "four", retest=False)
+    browser, view = screen.browser, screen.desk
+    for _ in range(4):
+        view = last(desk.commit(browser, sent(view))).desk or view
+    view = desk.review(browser).desk
+    for position in range(4):
+        assert (view["phase"], view["position"], view["review"]) == ("told", position, True)
+        assert view["truth"] in LABELS
+        screen = desk.next(browser, {**sent(view), "review": True})
+        view = screen.desk
+    assert screen.part == "results"
+
+
+def test_a_running_exam_cannot_be_reviewed(desk, tab):
+    screen = tab.start(None, "Ada", "four", retest=False)
+    last(desk.commit(screen.browser, sent(screen.desk)))
+    reviewed = desk.next(screen.browser, {**sent(screen.desk), "position": -1, "review": True})
+    assert reviewed.part == "results"
+    assert "truth" not in reviewed.desk
+
+
+def test_an_exam_wants_its_mark(desk, tab, practice):  # noqa: F811
+    screen = tab.start(None, "Ada", "four", retest=False)
+    with pytest.raises(BadInputError, match="Expected a click"):
+        last(desk.commit(screen.browser, sent(screen.desk, mark=None)))
+    assert practice.answers(screen.browser["id"], screen.desk["attempt"])[1] == ()
+
+
+@pytest.mark.parametrize("key", [None, "", 7, ["four"], "made-up", "../four"])
+def test_a_made_up_quiz_is_refused_in_words(tab, key):
+    with pytest.raises(OctTutorError):
+        tab.start(None, "Ada", key, retest=False)
+
+
+def test_a_quiz_is_described_with_what_it_asks(tab, clock):
+    offers = {offer.quiz.key: offer for offer in tab.offers(None)}
+    told = offer_html(offers["four"], clock())
+    assert "Four &amp; more" in told
+    assert "No feedback until the end" in told
+    assert "1 of 1 attempts left" in told
+    assert "You show where the finding is" in told
+    assert "may change yours" in offer_html(offers["twice"], clock())
+    assert "Cannot be taken here" in offer_html(offers["kermanys-hundred"], clock())
+
+
+# ---- the second look ---------------------------------------------------------------------
+
+
+def test_a_second_look_tells_the_models_answer_and_then_the_truth(desk, tab):
+    screen = tab.start(None, "Ada", "twice", retest=False)
+    browser = screen.browser
+    look = last(desk.commit(browser, sent(screen.desk, choice="DME"))).desk
+    assert (look["phase"], look["model"]["label"], look["choice"]) == ("look", "CNV", "DME")
+    assert not {"truth", "right", "advice", "findings", "outline", "contrast"} & set(look)
+    assert desk.restore(browser).desk["phase"] == "look"
+    told = desk.decide(browser, sent(look, choice="CNV")).desk
+    assert (told["phase"], told["choice"], told["second"]) == ("told", "DME", "CNV")
+    assert told["right"] is (told["truth"] == "CNV")
+    assert desk.restore(browser).desk["phase"] == "told"
+
+
+def test_the_results_say_what_the_second_looks_changed(desk, tab):
+    screen = tab.start(None, "Ada", "twice", retest=False)
+    browser, view = screen.browser, screen.desk
+    while view["phase"] != "idle":
+        look = last(desk.commit(browser, sent(view, choice="DME"))).desk
+        told = desk.decide(browser, sent(look, choice="CNV")).desk
+        screen = desk.next(browser, sent(told))
+        view = screen.desk
+    assert "4 second looks" in screen.card
+    assert "From wrong to right" in screen.card
+
+
+@pytest.mark.parametrize("change", [{"choice": "AMD"}, {"ms": "soon"}, {"position": 3}])
+def test_a_forged_second_look_is_refused(desk, tab, change):
+    screen = tab.start(None, "Ada", "twice", retest=False)
+    look = last(desk.commit(screen.browser, sent(screen.desk))).desk
+    with pytest.raises(OctTutorError):
+        desk.decide(screen.browser, sent(look, **change))
+    assert desk.restore(screen.browser).desk["phase"] == "look"
+
+
+# ---- sessions ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def joined(start, sessions):  # noqa: F811
+    code = sessions.open("ada", "first-ten").code
+    screen = start.join(None, "Bo", f" {code.lower()} ", "10.0.0.1")
+    return code, screen.browser, screen.desk
+
+
+def test_a_code_leads_to_the_sessions_first_case(joined):
+    code, _, view = joined
+    assert (view["phase"], view["session"], view["total"]) == ("ask", code, 10)
+
+
+def test_a_session_that_stands_as_before_changes_nothing(desk, joined):
+    _, browser, _ = joined
+    screen, told = desk.poll(browser, None)
+    assert screen is None
+    assert desk.poll(browser, told) == (None, told)
+
+
+def test_a_pause_shows_and_ends(desk, joined, sessions):  # noqa: F811
+    code, browser, view = joined
+    sessions.pause(code)
+    screen, told = desk.poll(browser, None)
+    assert (screen.desk["phase"], screen.desk["paused"]) == ("notice", True)
+    assert "paused" in screen.desk["notice"]
+    with pytest.raises(OctTutorError, match="paused"):
+        last(desk.commit(browser, sent(view)))
+    sessions.go_on(code)
+    screen, _ = desk.poll(browser, told)
+    assert (screen.desk["notice"], screen.desk["paused"]) == ("", False)
+
+
+def test_a_discussed_case_is_shown_to_those_who_have_answered_it(
+    desk,
+    joined,
+    sessions,  # noqa: F811
+    start,
+):
+    code, browser, view = joined
+    late = start.join(None, "Cy", code, "10.0.0.1")
+    last(desk.commit(browser, sent(view)))
+    desk.next(browser, sent(view))
+    sessions.discuss(code, 0)
+    shown, told = desk.poll(browser, None)
+    assert (shown.desk["phase"], shown.desk["position"]) == ("told", 0)
+    assert shown.desk["discussion"] is True
+    hidden, _ = desk.poll(late.browser, None)
+    assert hidden.desk["phase"] == "notice"
+    assert not any(word in words_of(hidden.desk) for word in LABELS)
+    sessions.discuss(code, None)
+    back, _ = desk.poll(browser, told)
+    assert (back.desk["phase"], back.desk["position"]) == ("ask", 1)
+
+
+def test_the_end_of_a_session_brings_the_results(desk, joined, sessions):  # noqa: F811
+    code, browser, view = joined
+    last(desk.commit(browser, sent(view)))
+    sessions.end(code)
+    screen, _ = desk.poll(browser, None)
+    assert screen.part == "results"
+    assert "1 of 10 cases answered" in screen.card
+
+
+def test_a_wrong_code_is_said_and_guessing_is_slowed_down(start):
+    for _ in range(30):
+        with pytest.raises(BadInputError, match="Expected the code of a session"):
+            start.join(None, "Eve", "ZZZZ2", "10.0.0.66")
+    with pytest.raises(OctTutorError, match="Too many wrong codes"):
+        start.join(None, "Eve", "ZZZZ3", "10.0.0.66")
+    with pytest.raises(BadInputError, match="Received none"):
+        start.join(None, "Eve", "  ", "10.0.0.7")
+
+
+def test_nobody_polls_for_nothing(desk):
+    assert desk.poll(None, None)[0] is None
+    assert desk.poll({"id": "made up"}, None)[0] is None
+
+
+# ---- the start ---------------------------------------------------------------------------
+
+
+def test_the_start_of_a_stranger_is_empty_and_says_why(start):
+    home = start.home(None)
+    assert (home.is_due, home.mastery, home.has_results) == (False, "", False)
+    assert "comes due again" in home.due
+
+
+def test_what_is_due_can_be_started_a_day_later(start, desk, clock):
+    screen = start.start(None, "Ada", EMBEDDED, "10", "", "7")
+    browser, view = screen.browser, screen.desk
+    while view["phase"] == "ask":
+        clock.pass_seconds(20)
+        last(desk.commit(browser, sent(view)))
+        view = desk.next(browser, sent(view)).desk
+    assert not start.home(browser).is_due
+    with pytest.raises(BadInputError):
+        start.start_due(browser, "Ada", EMBEDDED)
+    clock.pass_seconds(86_500)
+    home = start.home(browser)
+    assert home.is_due
+    assert "due, about" in home.due
+    assert "○" in home.mastery
+    due = start.start_due(browser, "Ada", EMBEDDED).desk
+    assert due["phase"] == "ask"
+    assert f"{due['total']} due" in home.due
+
+
+def test_a_reveal_after_a_confusion_holds_the_pair(start, desk):
+    screen = start.start(None, "", EMBEDDED, "10", "", "7")
+    told = last(desk.commit(screen.browser, sent(screen.desk))).desk
+    assert told["contrast"] == "<b>two</b>"
+
+
+def test_due_and_mastery_are_drawn_of_nothing(practice):  # noqa: F811
+    from octtutor.core.schedule import mastery
+    from octtutor.tutor.spacing import due
+
+    known = mastery([])
+    assert mastery_html(known).count("·····") == 4
+    assert "comes due again" in due_html(due([], practice._clock()))
