@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from octtutor.datasets.images import ImageFolder
 from octtutor.errors import SettingsError
 from octtutor.jobs.queue import Jobs
+from octtutor.model.known import trained_on_by
 from octtutor.model.registry import find_model
 from octtutor.model.shelf import ModelShelf
 from octtutor.settings import DEFAULT, Settings
@@ -186,7 +187,7 @@ def build_educators(
     )
     quizzes = open_quizzes(archive, settings)
     opened = Sessions(archive.store, archive.images, quizzes, shelf, now)
-    sessions = SessionsHandlers(opened, {})
+    sessions = SessionsHandlers(opened, _session_exports(archive.store, opened, settings))
     quiz_files = QuizzesHandlers(quizzes, archive.images)
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),
@@ -196,6 +197,24 @@ def build_educators(
     ]
     page = build_educator_page(doorkeeper, tabs)
     return build_educator_app(page, doorkeeper, uploads, settings.max_upload)
+
+
+def _session_exports(
+    store: Store, sessions: Sessions, settings: Settings
+) -> dict[str, Callable[[str], str]]:
+    """Return what writes the files that are offered after a session."""
+    from octtutor.ui.session_files import session_files
+
+    def of(kind: str, code: str) -> str:
+        gathered = sessions.gather(code)
+        trained_on = trained_on_by(settings.model_folders)
+        return next(iter(session_files(store, gathered, {kind}, now(), trained_on).values()))
+
+    return {
+        "report.html": lambda code: of("html", code),
+        "answers.csv": lambda code: of("csv", code),
+        "imrmc.csv": lambda code: of("imrmc", code),
+    }
 
 
 def serve(

@@ -1,7 +1,6 @@
 """`octtutor report`: a trainee's progress, or a session, as HTML, CSV and iMRMC."""
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,9 @@ from octtutor.cli.output import Json, note, print_json
 from octtutor.errors import BadInputError
 
 if TYPE_CHECKING:
-    from octtutor.core.answer import Answered
     from octtutor.core.quiz import Trainee
+    from octtutor.core.session import Session
     from octtutor.store.contract import Store
-    from octtutor.tutor.board import Gathered
     from octtutor.tutor.ports import Clock
     from octtutor.tutor.progress import TrainedOn
 
@@ -37,6 +35,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write what a trainee, or a session, has read: HTML, CSV and iMRMC."""
+    from octtutor.model.known import trained_on_by
+    from octtutor.tutor.sessions import gather
+    from octtutor.ui.session_files import session_files
     from octtutor.wiring import now, open_store, read_settings
 
     wanted = _parse_formats(formats)
@@ -48,11 +49,13 @@ def report(
     settings = read_settings()
     store = open_store(settings)
     try:
-        trained_on = _trained_on(settings.model_folders)
+        trained_on = trained_on_by(settings.model_folders)
         if trainee is not None:
             files = _of_trainee(store, _find_trainee(store, trainee), wanted, now, trained_on)
         else:
-            files = _of_session(store, str(session), wanted, now, trained_on)
+            gathered = gather(store, _find_session(store, str(session)))
+            handed = session_files(store, gathered, wanted, now(), trained_on)
+            files = {name: text.encode() for name, text in handed.items()}
     finally:
         store.close()
     written = _write(out, files)
@@ -94,6 +97,18 @@ def _find_trainee(store: "Store", word: str) -> "Trainee":
     )
 
 
+def _find_session(store: "Store", code: str) -> "Session":
+    from octtutor.tutor.sessions import tidy
+
+    session = store.find_session(tidy(code))
+    if session is None:
+        raise BadInputError(
+            f"Expected the code of a session. There is none {code[:16]!r} in the records. Codes "
+            "are in the educators' tab Sessions."
+        )
+    return session
+
+
 def _of_trainee(
     store: "Store",
     trainee: "Trainee",
@@ -124,80 +139,6 @@ def _of_trainee(
             word = "synthetic" if kind else "real"
             files[f"{stem}-{word}.imrmc"] = imrmc({name: own}, f"{name} {word} scans").encode()
     return files
-
-
-def _of_session(
-    store: "Store", code: str, wanted: Sequence[str], now: "Clock", trained_on: "TrainedOn"
-) -> Files:
-    from octtutor.tutor.board import board_of
-    from octtutor.tutor.imrmc import answers_csv, imrmc
-    from octtutor.tutor.progress import in_training
-    from octtutor.ui.report import session_readings, session_report_html
-
-    gathered = _gather(store, code)
-    session, stem, files = gathered.session, f"session-{gathered.session.code}", Files()
-    if "html" in wanted:
-        deck = store.find_deck(session.deck)
-        patients = {case.sha256: case.patient for case in gathered.cases}
-        training = in_training(gathered.answers, patients, trained_on)
-        synthetic = deck is not None and deck.synthetic
-        page = session_report_html(gathered, board_of(gathered), now(), synthetic, training)
-        files[f"{stem}.html"] = page.encode()
-    if "csv" in wanted:
-        names = {trainee.id: trainee.nickname for trainee in gathered.trainees}
-        files[f"{stem}.csv"] = answers_csv(gathered.attempts, gathered.answers, names).encode()
-    if "imrmc" in wanted:
-        readings: Mapping[str, tuple[Answered, ...]] = session_readings(gathered)
-        files[f"{stem}.imrmc"] = imrmc(readings, session.title).encode()
-    return files
-
-
-def _gather(store: "Store", code: str) -> "Gathered":
-    from octtutor.tutor.board import Gathered
-    from octtutor.tutor.sessions import tidy
-
-    session = store.find_session(tidy(code))
-    if session is None:
-        raise BadInputError(
-            f"Expected the code of a session. There is none {code[:16]!r} in the records. Codes "
-            "are in the educators' tab Sessions."
-        )
-    attempts = store.attempts_in(session.code)
-    trainees = (store.find_trainee(attempt.trainee_id) for attempt in attempts)
-    return Gathered(
-        session=session,
-        attempts=attempts,
-        trainees=tuple(trainee for trainee in trainees if trainee),
-        answers=store.answers_in(session.code),
-        discussions=store.discussions_of(session.code),
-        cases=tuple(store.get_case(session.deck, sha256) for sha256 in session.cases),
-    )
-
-
-def _trained_on(folders: Sequence[Path]) -> "TrainedOn":
-    """Ask the lists in the models' folders, found by the SHA-256 of the weights."""
-    from octtutor.model.known import Known, read_known
-    from octtutor.model.registry import list_models
-
-    nothing = Known(frozenset(), frozenset())
-    by_weights = {
-        entry.card.weights_sha256: entry.folder
-        for place in reversed(folders)
-        for entry in list_models((place,))
-        if entry.card
-    }
-
-    @cache
-    def known(weights: str) -> Known:
-        return read_known(by_weights[weights]) if weights in by_weights else nothing
-
-    def trained_on(weights: str, sha256: str, patient: str) -> bool | None:
-        listed = known(weights)
-        if not listed.files:
-            return None
-        return sha256 in listed.files or patient in listed.patients
-
-    return trained_on
 
 
 def _write(out: Path, files: Files) -> list[Path]:

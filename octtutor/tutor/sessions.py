@@ -15,7 +15,7 @@ import numpy.typing as npt
 from octtutor.core.case import Case
 from octtutor.core.educator import Guess
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, Trainee
+from octtutor.core.quiz import Attempt
 from octtutor.core.quizfile import QuizFile
 from octtutor.core.session import Session
 from octtutor.datasets.decode import Pixels
@@ -195,16 +195,7 @@ class Sessions:
 
     def gather(self, code: str) -> Gathered:
         """Return all that the records hold of a session."""
-        session = self.get(code)
-        attempts = self._store.attempts_in(session.code)
-        return Gathered(
-            session=session,
-            attempts=attempts,
-            trainees=self._trainees(attempts),
-            answers=self._store.answers_in(session.code),
-            discussions=self._store.discussions_of(session.code),
-            cases=self._cases(session.deck, session.cases),
-        )
+        return gather(self._store, self.get(code), self._cases)
 
     def board(self, code: str) -> Board:
         """Return the figures of a session."""
@@ -270,20 +261,6 @@ class Sessions:
             may_see=discussed is not None and discussed < len(self._store.answers_of(attempt.id)),
         )
 
-    def require_running(self, attempt: Attempt) -> None:
-        """Refuse to go on with an attempt whose session is paused or over; others may go on.
-
-        Raises:
-            StaleError: it is.
-        """
-        session = self._store.find_session(attempt.session) if attempt.session else None
-        if session is None:
-            return
-        if not session.is_open:
-            raise _has_ended()
-        if session.paused_at is not None:
-            raise StaleError("The session is paused. Wait until your educator lets it go on.")
-
     def _find(self, code: str, address: str) -> Session:
         """Find the session of a typed code, counting the wrong ones of an address.
 
@@ -345,13 +322,9 @@ class Sessions:
             session=session.code,
         )
 
-    def _trainees(self, attempts: tuple[Attempt, ...]) -> tuple[Trainee, ...]:
-        found = (self._store.find_trainee(attempt.trainee_id) for attempt in attempts)
-        return tuple(trainee for trainee in found if trainee is not None)
-
     def _read_cases(self, deck: str, cases: tuple[str, ...]) -> tuple[Case, ...]:
         """Read a session's cases; they never change, so they are kept for the next look."""
-        return tuple(self._store.get_case(deck, sha256) for sha256 in cases)
+        return _cases(self._store, deck, cases)
 
     def _ask_model(
         self, session: Session, case: Case, scan: Pixels
@@ -368,6 +341,36 @@ class Sessions:
             return self._images.read(case.mask_sha256) if case.mask_sha256 else None
         except (BadScanError, StoreError):
             return None  # it is discussed without an outline
+
+
+def gather(
+    store: Store,
+    session: Session,
+    cases_of: Callable[[str, tuple[str, ...]], tuple[Case, ...]] | None = None,
+) -> Gathered:
+    """Return all that the records hold of a session.
+
+    Args:
+        store: the records.
+        session: which.
+        cases_of: reads the cases of a deck, given their hashes; from the records by default.
+    """
+    attempts = store.attempts_in(session.code)
+    trainees = (store.find_trainee(attempt.trainee_id) for attempt in attempts)
+    hashes = session.cases
+    cases = cases_of(session.deck, hashes) if cases_of else _cases(store, session.deck, hashes)
+    return Gathered(
+        session=session,
+        attempts=attempts,
+        trainees=tuple(trainee for trainee in trainees if trainee is not None),
+        answers=store.answers_in(session.code),
+        discussions=store.discussions_of(session.code),
+        cases=cases,
+    )
+
+
+def _cases(store: Store, deck: str, hashes: tuple[str, ...]) -> tuple[Case, ...]:
+    return tuple(store.get_case(deck, sha256) for sha256 in hashes)
 
 
 def tidy(code: str) -> str:

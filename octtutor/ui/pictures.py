@@ -3,6 +3,7 @@
 import base64
 import io
 import secrets
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -41,6 +42,12 @@ def map_uri(raw: npt.NDArray[np.float32], colours: str, aspect: float) -> str | 
     """
     if not raw.any():
         return None
+    return _draw_map(np.ascontiguousarray(raw, np.float32).tobytes(), raw.shape, colours, aspect)
+
+
+@lru_cache(maxsize=512)  # a class reads the same scans; a map takes 20 ms and 10 kB
+def _draw_map(data: bytes, shape: tuple[int, ...], colours: str, aspect: float) -> str:
+    raw = np.frombuffer(data, np.float32).reshape(shape)
     level = to_scan_size(raw, _MAP_SIDE, round(_MAP_SIDE * aspect))
     alpha = np.round(255 * np.sqrt(level)).astype(np.uint8)
     picture = np.dstack([colour(level, colours), alpha])

@@ -156,9 +156,10 @@ class _Events:
         decks = self._handlers.decks()
         choices = gr.Radio(decks, value=decks[0][1] if decks else None)
         code = str(request.query_params.get("session", ""))[:16]
-        nickname = kept.get("nickname", "") if isinstance(kept, dict) else ""
+        known = kept.get("nickname") if isinstance(kept, dict) else None
+        nickname = str(known) if known else gr.skip()  # what was typed meanwhile stays
         join = gr.Accordion(open=bool(code))
-        return (*show(screen), choices, str(nickname), code, join, *self.home(kept))
+        return (*show(screen), choices, nickname, code, join, *self.home(kept))
 
     def start(
         self, kept: Browser, who: str, deck: str | None, size: str, order: str, seed: str
