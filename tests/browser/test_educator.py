@@ -64,6 +64,7 @@ def test_the_first_account_ends_the_page_that_is_open(page: Page, address: str, 
     page.goto(address)
     page.get_by_role("link", name="Educators").click()
     expect(page.locator(".local")).to_contain_text("there is no educator account yet")
+    page.get_by_role("tab", name="Scans").click()
     expect(page.locator("#decks")).to_contain_text("Embedded deck")
     run(home, "educator", "add", "Ada", "--password-stdin", typed=PASSWORD + "\n")
     assert names(home) == ["ada"]
@@ -82,7 +83,7 @@ def test_an_educator_signs_in_by_keyboard_imports_and_signs_out(
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#head")).to_contain_text("Signed in as ada")
-    expect(page.get_by_role("tab", name="Scans")).to_be_visible()
+    page.get_by_role("tab", name="Scans").click()
     expect(page.locator(".local")).to_have_count(0)
 
     ward = write_scans(tmp_path / "ward", 2)
@@ -109,6 +110,9 @@ def test_both_pages_fit_a_phone(phone: Page, address: str):
     phone.goto(f"{address}/educator/")
     assert no_wider_than_the_window(phone)
     type_in(phone, PASSWORD)
+    expect(phone.locator("#head")).to_contain_text("Signed in as ada")
+    assert no_wider_than_the_window(phone)
+    phone.get_by_role("tab", name="Scans").click()
     expect(phone.locator("#decks table")).to_be_visible()
     expect(phone.locator("#import")).to_be_visible()
     assert no_wider_than_the_window(phone)
