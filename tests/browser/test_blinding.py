@@ -9,7 +9,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -94,24 +95,28 @@ class _Forward(BaseHTTPRequestHandler):
     server: Recorder
 
     def _forward(self) -> None:
+        """Pass a request on; the page and the server may hang up at any moment."""
+        upstream = HTTPConnection(self.server.upstream, timeout=120)
+        with closing(upstream), suppress(OSError, HTTPException):
+            self._exchange(upstream)
+
+    def _exchange(self, upstream: HTTPConnection) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {k: v for k, v in self.headers.items() if k.lower() != "accept-encoding"}
         self.server.take(f"\n{self.command} {self.path}\n{headers}\n")
         self.server.take(body)
-        upstream = HTTPConnection(self.server.upstream, timeout=120)
         upstream.request(self.command, self.path, body, headers)
-        answer = upstream.getresponse()
-        self.server.take(f"\n{answer.status} {answer.getheaders()}\n")
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection"):
-                self.send_header(name, value)
-        self.end_headers()
-        while part := answer.read1(65536):
-            self.server.take(part)
-            self.wfile.write(part)
-            self.wfile.flush()
-        upstream.close()
+        with upstream.getresponse() as answer:
+            self.server.take(f"\n{answer.status} {answer.getheaders()}\n")
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("transfer-encoding", "connection"):
+                    self.send_header(name, value)
+            self.end_headers()
+            while part := answer.read1(65536):
+                self.server.take(part)
+                self.wfile.write(part)
+                self.wfile.flush()
 
     do_GET = do_POST = do_HEAD = _forward  # noqa: N815
 
