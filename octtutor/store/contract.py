@@ -1,9 +1,10 @@
 """What every store promises. The contract suite in `tests/store` runs over all of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from octtutor.core.annotation import Assignment, Entry, Project
 from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.educator import Educator, Guess, SignIn
@@ -13,7 +14,7 @@ from octtutor.core.session import Discussion, Session
 
 
 class Store(ABC):
-    """Records of trainees, decks, attempts, answers and sessions.
+    """Records of trainees, decks, attempts, answers, sessions and annotations.
 
     Every method is one transaction and may be called from any thread. Values in and out are
     the frozen ones of `octtutor.core`; no database row leaves. Times are UTC-aware; a naive
@@ -270,6 +271,87 @@ class Store(ABC):
     @abstractmethod
     def discussions_of(self, code: str) -> tuple[Discussion, ...]:
         """Return which cases of a session were discussed, and since when, by position."""
+
+    @abstractmethod
+    def add_project(self, project: Project) -> None:
+        """Add an annotation project.
+
+        Raises:
+            StaleError: there is one of this name. Nothing is written.
+        """
+
+    @abstractmethod
+    def close_project(self, name: str, at: datetime | None) -> None:
+        """Close a project, so that it gives out no scan; None: open it again."""
+
+    @abstractmethod
+    def find_project(self, name: str) -> Project | None:
+        """Return a project."""
+
+    @abstractmethod
+    def projects(self) -> tuple[Project, ...]:
+        """Return all projects, the latest first."""
+
+    @abstractmethod
+    def assign(
+        self, project: str, who: str, line: Sequence[tuple[str, bool]], at: datetime
+    ) -> Assignment | None:
+        """Give an annotator their open scan, or else the first in line that is free for them.
+
+        A scan is free for somebody who was never given it, while fewer than the project's
+        `readers` have it open or done; those who skipped it do not count, and a control is free
+        for everybody. Of many at once no more get it than may.
+
+        Args:
+            project: its name.
+            who: the annotator.
+            line: SHA-256 of scans in the order to give them out, and whether each is a control.
+            at: now.
+
+        Returns:
+            The assignment, None where nothing is free.
+        """
+
+    @abstractmethod
+    def finish_assignment(
+        self, project: str, sha256: str, who: str, at: datetime, skipped: bool
+    ) -> None:
+        """Note that an open assignment is done or was skipped; one that is done stays so.
+
+        Raises:
+            StaleError: there is none.
+        """
+
+    @abstractmethod
+    def reopen_assignment(self, project: str, sha256: str, who: str) -> None:
+        """Make a finished assignment the open one again, and put off the one that is open.
+
+        The one that was open is as though it had never been given.
+
+        Raises:
+            StaleError: there is none.
+        """
+
+    @abstractmethod
+    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
+        """Return a project's assignments, oldest first."""
+
+    @abstractmethod
+    def append_entry(self, entry: Entry) -> None:
+        """Append to the log.
+
+        Raises:
+            StaleError: what the entry replaces (`before`) is not what holds now: somebody was
+                faster. Nothing is written.
+        """
+
+    @abstractmethod
+    def entries_of(self, project: str, sha256: str) -> tuple[Entry, ...]:
+        """Return a scan's log in a project, oldest first."""
+
+    @abstractmethod
+    def entries_in(self, project: str) -> tuple[Entry, ...]:
+        """Return a project's log, oldest first."""
 
     @abstractmethod
     def close(self) -> None:

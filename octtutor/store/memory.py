@@ -1,12 +1,13 @@
 """Records in memory: for tests and throw-away servers. Lost when the process ends."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
+from octtutor.core.annotation import Assignment, Entry, Project
 from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS
@@ -19,15 +20,20 @@ from octtutor.store.contract import Store
 from octtutor.store.rules import (
     check_answer,
     check_count,
+    check_entry,
     check_place,
+    find_open,
+    first_free,
     joined_already,
     looked_already,
     missing,
+    no_assignment,
     no_educator,
     require_aware,
     session_ended,
     taken_code,
     taken_name,
+    taken_project,
 )
 
 P = ParamSpec("P")
@@ -62,6 +68,9 @@ class MemoryStore(Store):
         self._answers: dict[str, list[Answered]] = {}
         self._sessions: dict[str, Session] = {}
         self._discussions: dict[str, dict[int, Discussion]] = {}
+        self._projects: dict[str, Project] = {}
+        self._assignments: dict[tuple[str, str, str], Assignment] = {}
+        self._log: list[Entry] = []
 
     @_alone
     def add_trainee(self, trainee: Trainee) -> None:
@@ -418,6 +427,103 @@ class MemoryStore(Store):
             return self._sessions[code]
         except KeyError:
             raise missing("session", code) from None
+
+    @_alone
+    def add_project(self, project: Project) -> None:
+        """See `Store`."""
+        require_aware(project.created_at)
+        if project.deck not in self._decks:
+            raise missing("deck", project.deck)
+        if project.name in self._projects:
+            raise taken_project(project.name)
+        self._projects[project.name] = project
+
+    @_alone
+    def close_project(self, name: str, at: datetime | None) -> None:
+        """See `Store`."""
+        self._projects[name] = replace(self._project(name), closed_at=at)
+
+    @_alone
+    def find_project(self, name: str) -> Project | None:
+        """See `Store`."""
+        return self._projects.get(name)
+
+    @_alone
+    def projects(self) -> tuple[Project, ...]:
+        """See `Store`."""
+        by_name = sorted(self._projects.values(), key=lambda p: p.name)
+        return tuple(sorted(by_name, key=lambda p: p.created_at, reverse=True))
+
+    def _project(self, name: str) -> Project:
+        try:
+            return self._projects[name]
+        except KeyError:
+            raise missing("project", name) from None
+
+    @_alone
+    def assign(
+        self, project: str, who: str, line: Sequence[tuple[str, bool]], at: datetime
+    ) -> Assignment | None:
+        """See `Store`."""
+        require_aware(at)
+        readers = self._project(project).readers
+        given = self.assignments_in(project)
+        if running := find_open(given, who):
+            return running
+        free = first_free(line, given, who, readers)
+        if free is None:
+            return None
+        new = Assignment(project, free[0], who, free[1], at)
+        self._assignments[project, free[0], who] = new
+        return new
+
+    @_alone
+    def finish_assignment(
+        self, project: str, sha256: str, who: str, at: datetime, skipped: bool
+    ) -> None:
+        """See `Store`."""
+        require_aware(at)
+        known = self._assignments.get((project, sha256, who))
+        if known is None:
+            raise no_assignment()
+        if known.done_at is None:
+            done = replace(known, done_at=at, skipped=skipped)
+            self._assignments[project, sha256, who] = done
+
+    @_alone
+    def reopen_assignment(self, project: str, sha256: str, who: str) -> None:
+        """See `Store`."""
+        known = self._assignments.get((project, sha256, who))
+        if known is None:
+            raise no_assignment()
+        for key, one in list(self._assignments.items()):
+            if (one.project, one.who, one.done_at) == (project, who, None):
+                del self._assignments[key]
+        again = replace(known, done_at=None, skipped=False)
+        self._assignments[project, sha256, who] = again
+
+    @_alone
+    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
+        """See `Store`."""
+        mine = (one for one in self._assignments.values() if one.project == project)
+        return tuple(sorted(mine, key=lambda one: (one.opened_at, one.sha256, one.who)))
+
+    @_alone
+    def append_entry(self, entry: Entry) -> None:
+        """See `Store`."""
+        require_aware(entry.at)
+        check_entry(entry, self.entries_of(entry.project, entry.sha256))
+        self._log.append(entry)
+
+    @_alone
+    def entries_of(self, project: str, sha256: str) -> tuple[Entry, ...]:
+        """See `Store`."""
+        return tuple(e for e in self._log if (e.project, e.sha256) == (project, sha256))
+
+    @_alone
+    def entries_in(self, project: str) -> tuple[Entry, ...]:
+        """See `Store`."""
+        return tuple(entry for entry in self._log if entry.project == project)
 
     def close(self) -> None:
         """See `Store`."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from octtutor.core.annotation import Assignment, Entry, Kind, Order, Project, Source
+from octtutor.core.annotation_json import reading_from_json, reading_to_json
 from octtutor.core.answer import Answer, Answered, SecondLook, choice_word, parse_choice
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS, Diagnosis
@@ -255,3 +257,52 @@ _SESSION = (
 def to_discussion(row: RowMapping) -> Discussion:
     """Build a discussion of a row."""
     return Discussion(row["code"], row["position"], row["at"])
+
+
+def from_project(project: Project) -> dict[str, Any]:
+    """Return a project's row."""
+    row = asdict(project)
+    return row | {"case_order": str(row.pop("order"))}
+
+
+def to_project(row: RowMapping) -> Project:
+    """Build a project of a row."""
+    facts = dict(row)
+    return Project(**facts | {"order": Order(facts.pop("case_order"))})
+
+
+def from_assignment(given: Assignment) -> dict[str, Any]:
+    """Return an assignment's row."""
+    return asdict(given)
+
+
+def to_assignment(row: RowMapping) -> Assignment:
+    """Build an assignment of a row."""
+    return Assignment(**row)
+
+
+def from_entry(entry: Entry) -> dict[str, Any]:
+    """Return the row of a line of the log."""
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "who": entry.who,
+        "deck": entry.deck,
+        "sha256": entry.sha256,
+        "project": entry.project,
+        "kind": str(entry.kind),
+        "before": reading_to_json(entry.before),
+        "after": reading_to_json(entry.after),
+        "source": str(entry.source),
+        "model": entry.model,
+        "model_sha256": entry.model_sha256,
+    }
+
+
+def to_entry(row: RowMapping) -> Entry:
+    """Build a line of the log of a row."""
+    facts = {key: value for key, value in row.items() if key != "number"}
+    facts["kind"], facts["source"] = Kind(facts["kind"]), Source(facts["source"])
+    facts["before"] = reading_from_json(facts["before"])
+    facts["after"] = reading_from_json(facts["after"])
+    return Entry(**facts)

@@ -1,7 +1,10 @@
 """What both kinds of store check before they write."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from octtutor.core.annotation import Assignment, Entry, is_settling, present
 from octtutor.core.answer import Answer
 from octtutor.core.quiz import Attempt
 from octtutor.errors import StaleError, StoreError
@@ -86,7 +89,8 @@ def session_ended() -> StaleError:
 
 def missing(kind: str, key: str) -> StoreError:
     """Return the error of a record that is not there."""
-    return StoreError(f"There is no {kind} {key[:64]!r} in the records. Reload the page.")
+    named = f" {key[:64]!r}" if kind in ("deck", "session", "project") else ""
+    return StoreError(f"There is no {kind}{named} in the records. Reload the page.")
 
 
 def taken_name(name: str) -> StaleError:
@@ -102,3 +106,43 @@ def no_educator(name: str) -> StoreError:
     return StoreError(
         f"There is no educator {name[:64]!r} in the records. List them: octtutor educator list"
     )
+
+
+def check_entry(entry: Entry, log: Sequence[Entry]) -> None:
+    """Refuse an entry that replaces something else than what holds.
+
+    Raises:
+        StaleError: it does.
+    """
+    if present(log, entry.who, is_settling(entry)) != entry.before:
+        raise StaleError(
+            "This scan was changed meanwhile, by somebody else or in another tab. Nothing of yours "
+            "is written; look at it again."
+        )
+
+
+def taken_project(name: str) -> StaleError:
+    """Return the error of a project's name that is taken."""
+    return StaleError(f"There is a project {name[:64]!r} already. Take another name.")
+
+
+def no_assignment() -> StaleError:
+    """Return the error of a scan that an annotator was not given."""
+    return StaleError("This scan is not yours to read (any more). Reload the page to go on.")
+
+
+def first_free(
+    line: Iterable[tuple[str, bool]], given: Sequence[Assignment], who: str, readers: int
+) -> tuple[str, bool] | None:
+    """Return the first in line that an annotator may get (see `Store.assign`), None without."""
+    mine = {one.sha256 for one in given if one.who == who}
+    taken = Counter(one.sha256 for one in given if not one.skipped)
+    for sha256, is_control in line:
+        if sha256 not in mine and (is_control or taken[sha256] < readers):
+            return sha256, is_control
+    return None
+
+
+def find_open(given: Iterable[Assignment], who: str) -> Assignment | None:
+    """Return the assignment that an annotator has not finished."""
+    return next((one for one in given if one.who == who and one.done_at is None), None)

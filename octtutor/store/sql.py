@@ -14,7 +14,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -36,8 +35,8 @@ from octtutor.store.rules import (
     no_educator,
     taken_name,
 )
-from octtutor.store.sql_base import translated
-from octtutor.store.sql_sessions import SqlSessions
+from octtutor.store.sql_annotations import SqlAnnotations
+from octtutor.store.sql_base import lock, translated
 from octtutor.store.tables import (
     answers,
     attempts,
@@ -53,7 +52,7 @@ from octtutor.store.tables import (
 )
 
 
-class SqlStore(SqlSessions):
+class SqlStore(SqlAnnotations):
     """The contract over a migrated database (see `octtutor.store.migrate`)."""
 
     @translated
@@ -158,7 +157,7 @@ class SqlStore(SqlSessions):
     def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
         """See `Store`."""
         with self._write() as db:
-            _lock(db, "guesses")
+            lock(db, "guesses")
             db.execute(delete(guesses).where(guesses.c.at < since))
             for same in (guesses.c.who == guess.who, guesses.c.address == guess.address):
                 if (db.scalar(select(func.count()).where(same)) or 0) >= most:
@@ -199,7 +198,7 @@ class SqlStore(SqlSessions):
             "imported_at": deck.imported_at,
         }
         with self._write() as db:
-            _lock(db, "decks")
+            lock(db, "decks")
             known = update(decks).where(decks.c.name == deck.name).values(**facts)
             if db.execute(known).rowcount == 0:
                 db.execute(insert(decks).values(name=deck.name, **facts))
@@ -228,7 +227,7 @@ class SqlStore(SqlSessions):
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:
         """See `Store`."""
         with self._write() as db:
-            _lock(db, "decks")
+            lock(db, "decks")
             if db.scalar(select(decks.c.name).where(decks.c.name == deck)) is None:
                 raise missing("deck", deck)
             held = set(db.scalars(select(cases.c.sha256).where(cases.c.deck == deck)))
@@ -427,12 +426,6 @@ class SqlStore(SqlSessions):
         with self._read() as db:
             row = db.execute(select(attempts).where(which).order_by(*newest)).mappings().first()
         return rows.to_attempt(row) if row else None
-
-
-def _lock(db: Connection, table: str) -> None:
-    """Let one at a time write a table; SQLite's immediate transaction does so already."""
-    if db.dialect.name == "postgresql":
-        db.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _need_educator(db: Connection, name: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from octtutor.core.answer import Answered
@@ -99,3 +99,9 @@ def _joined() -> Select[tuple[object, ...]]:
         ),
     )
     return select(answers, *chances, *second).select_from(joined)
+
+
+def lock(db: Connection, table: str) -> None:
+    """Let one at a time write a table; SQLite's immediate transaction does so already."""
+    if db.dialect.name == "postgresql":
+        db.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))

@@ -221,3 +221,51 @@ predictions = Table(
         name="fk_predictions_attempt_id_answers",
     ),
 )
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("deck", String(64), ForeignKey("decks.name"), nullable=False),
+    Column("readers", Integer, nullable=False),
+    Column("controls", Float, nullable=False),
+    Column("case_order", String(16), nullable=False),
+    Column("random_share", Float, nullable=False),
+    Column("suggest", Boolean, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("project", String(64), ForeignKey("projects.name"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("who", String(64), primary_key=True),
+    Column("is_control", Boolean, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("done_at", UtcTime),
+    Column("skipped", Boolean, nullable=False),
+)
+
+annotations = Table(
+    "annotations",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("deck", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("source", String(32), nullable=False),
+    Column("model", Text),
+    Column("model_sha256", String(64)),
+    Index("ix_annotations_project", "project", "sha256"),
+    Index("ix_annotations_deck", "deck", "sha256"),
+)

@@ -1,0 +1,389 @@
+"""An annotation: what an annotator says of a scan, and the log that keeps every change of it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import combinations
+
+from octtutor.core.diagnosis import Diagnosis
+from octtutor.errors import BadInputError
+
+FINDINGS: tuple[str, ...] = (
+    "intraretinal fluid",
+    "subretinal fluid",
+    "sub-RPE fluid / PED",
+    "drusen",
+    "hyperreflective foci",
+    "epiretinal membrane",
+    "RPE disruption",
+    "foveal pit",
+    "other",
+)
+"""What a region can show, in the field's words."""
+MAX_POINTS = 2000
+"""Corners of a polygon."""
+MAX_MARKS = 200
+"""Regions of a scan."""
+MAX_CAPTION = 200
+Point = tuple[float, float]
+"""(x, y) in pixels of the scan; (0, 0) is the upper left corner of its upper left pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A closed outline; the last corner is joined to the first."""
+
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A single place; it has no area."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipse:
+    """An ellipse, turned by an angle."""
+
+    x: float
+    """Of its centre."""
+    y: float
+    rx: float
+    ry: float
+    angle: float = 0.0
+    """Degrees, clockwise as the scan is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brush:
+    """Painted pixels, as COCO's uncompressed run lengths."""
+
+    counts: tuple[int, ...]
+    """Runs of pixels outside and inside in turn, beginning outside, down the columns."""
+    width: int
+    """Of the scan, pixels."""
+    height: int
+
+
+Shape = Box | Polygon | Spot | Ellipse | Brush
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A region that was drawn, and what it shows."""
+
+    id: str
+    finding: str
+    """One of FINDINGS."""
+    shape: Shape
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one annotator says of a scan."""
+
+    gradable: bool
+    diagnosis: Diagnosis | None
+    """None where the scan is ungradable, or only regions were drawn."""
+    findings: tuple[str, ...] = ()
+    """Some of FINDINGS, whether drawn or not."""
+    marks: tuple[Mark, ...] = ()
+    confidence: int = 0
+    """1 guessing to 5 certain; 0 where it was not asked."""
+    response_ms: int = 0
+    """Milliseconds from seeing the scan to this reading."""
+    flagged: bool = False
+    """Something is odd; somebody should look."""
+    note: str = ""
+
+
+class Source(StrEnum):
+    """Where a reading comes from."""
+
+    HUMAN = "human"
+    ACCEPTED = "suggestion accepted"
+    CORRECTED = "suggestion corrected"
+    IMPORTED = "imported"
+
+
+class Kind(StrEnum):
+    """What an entry of the log did."""
+
+    READ = "read"
+    """An annotator read the scan, or changed their own reading."""
+    UNDO = "undo"
+    """An annotator took the last change of their own back."""
+    SETTLE = "settle"
+    """An educator decided what holds."""
+    RESTORE = "restore"
+    """An earlier state was made the present one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log. Nothing in it is ever changed."""
+
+    id: str
+    at: datetime
+    who: str
+    deck: str
+    sha256: str
+    project: str
+    kind: Kind
+    before: Reading | None
+    after: Reading | None
+    """None: there is no reading any more."""
+    source: Source = Source.HUMAN
+    model: str | None = None
+    """The model whose suggestion was shown."""
+    model_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a scan stands: the present view of its log."""
+
+    readings: dict[str, Reading]
+    """By annotator."""
+    settled: Reading | None
+    """What an educator decided, or what was imported."""
+
+
+class Order(StrEnum):
+    """Which scans of a project come first."""
+
+    RANDOM = "random"
+    ENTROPY = "entropy"
+    """The model is most at a loss."""
+    MARGIN = "margin"
+    """The model's first two answers are nearest to each other."""
+    DISAGREEMENT = "disagreement"
+    """The model contradicts a reader or the label that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An educator's order: annotate this deck so."""
+
+    name: str
+    """a-z, 0-9 and -; at most 64."""
+    title: str
+    deck: str
+    readers: int
+    """How many read each scan, blind to each other."""
+    controls: float
+    """Share of scans whose truth is known and that come to everybody, 0 to 0.15."""
+    order: Order
+    random_share: float
+    """Share of scans that come at random whatever the order, 0 to 1."""
+    suggest: bool
+    """Whether the model's suggestion is offered after the own first answer."""
+    seed: int
+    created_at: datetime
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A scan that was given to an annotator."""
+
+    project: str
+    sha256: str
+    who: str
+    is_control: bool
+    opened_at: datetime
+    done_at: datetime | None = None
+    skipped: bool = False
+
+
+def standing(entries: Iterable[Entry]) -> Standing:
+    """Return how a scan stands after the entries of its log, oldest first."""
+    readings: dict[str, Reading] = {}
+    settled: Reading | None = None
+    for entry in entries:
+        if is_settling(entry):
+            settled = entry.after
+        elif entry.after is None:
+            readings.pop(entry.who, None)
+        else:
+            readings[entry.who] = entry.after
+    return Standing(readings, settled)
+
+
+def is_settling(entry: Entry) -> bool:
+    """Whether an entry changes what holds for all, and not one annotator's reading."""
+    return entry.kind in (Kind.SETTLE, Kind.RESTORE)
+
+
+def present(entries: Sequence[Entry], who: str, settling: bool) -> Reading | None:
+    """Return what an entry by `who` would replace: their own reading, or what is settled."""
+    stand = standing(entries)
+    return stand.settled if settling else stand.readings.get(who)
+
+
+def check_reading(reading: Reading, width: int, height: int) -> Reading:
+    """Return a reading when it can be of a scan of this size, pixels.
+
+    Raises:
+        BadInputError: a finding is unknown, a class is missing or too much, or a region lies
+            outside the scan, crosses itself, is empty or has too many points.
+    """
+    if reading.gradable != (reading.diagnosis is not None) and not reading.marks:
+        raise BadInputError(
+            "Expected a diagnosis of a gradable scan, and none of an ungradable one. Received "
+            f"{reading.diagnosis or 'none'}. Choose again."
+        )
+    unknown = [name for name in reading.findings if name not in FINDINGS]
+    if unknown:
+        raise BadInputError(
+            f"Expected findings from the list. Received {unknown[0][:60]!r}. Use "
+            f"{', '.join(FINDINGS)}."
+        )
+    if len(reading.marks) > MAX_MARKS:
+        raise BadInputError(
+            f"Expected at most {MAX_MARKS} regions. Received {len(reading.marks)}. Draw fewer."
+        )
+    for mark in reading.marks:
+        check_mark(mark, width, height)
+    return reading
+
+
+def check_mark(mark: Mark, width: int, height: int) -> Mark:
+    """Return a region when it can be of a scan of this size, pixels.
+
+    Raises:
+        BadInputError: it cannot; says why.
+    """
+    if mark.finding not in FINDINGS:
+        raise BadInputError(
+            f"Expected a finding from the list. Received {mark.finding[:60]!r}. Use "
+            f"{', '.join(FINDINGS)}."
+        )
+    if len(mark.caption) > MAX_CAPTION:
+        raise BadInputError(
+            f"Expected a caption of at most {MAX_CAPTION} characters. Received "
+            f"{len(mark.caption):,}. Shorten it."
+        )
+    fault = _fault(mark.shape, width, height)
+    if fault:
+        raise BadInputError(f"{fault} Draw the region again.")
+    return mark
+
+
+def _fault(shape: Shape, width: int, height: int) -> str | None:
+    if isinstance(shape, Brush):
+        return _brush_fault(shape, width, height)
+    corners = corners_of(shape)
+    if not all(math.isfinite(value) for point in corners for value in point):
+        return "Expected numbers as places. Received something else."
+    if isinstance(shape, Polygon):
+        fault = _polygon_fault(shape.points)
+        if fault:
+            return fault
+    elif not isinstance(shape, Spot) and area(shape) <= 0:
+        return "Expected a region with an area. Received one without."
+    slack = 0.5  # a pixel's half: rounding on the page
+    if not all(-slack <= x <= width + slack and -slack <= y <= height + slack for x, y in corners):
+        return f"Expected a region inside the scan of {width} by {height} pixels. It is not."
+    return None
+
+
+def _brush_fault(shape: Brush, width: int, height: int) -> str | None:
+    if (shape.width, shape.height) != (width, height):
+        return (
+            f"Expected painted pixels of a scan of {width} by {height}. Received those of one of "
+            f"{shape.width} by {shape.height}."
+        )
+    if any(count < 0 for count in shape.counts) or sum(shape.counts) != width * height:
+        return f"Expected run lengths of {width * height} pixels in all. Received others."
+    return None if any(shape.counts[1::2]) else "Expected painted pixels. Received none."
+
+
+def _polygon_fault(points: Sequence[Point]) -> str | None:
+    if not 3 <= len(points) <= MAX_POINTS:
+        return f"Expected a polygon of 3 to {MAX_POINTS} points. Received {len(points):,}."
+    if area(Polygon(tuple(points))) <= 0:
+        return "Expected a region with an area. Received one without."
+    if crosses_itself(points):
+        return "Expected an outline that does not cross itself. Received one that does."
+    return None
+
+
+def corners_of(shape: Box | Polygon | Spot | Ellipse) -> tuple[Point, ...]:
+    """Return the points that say how far a shape reaches."""
+    if isinstance(shape, Polygon):
+        return shape.points
+    if isinstance(shape, Spot):
+        return ((shape.x, shape.y),)
+    if isinstance(shape, Box):
+        return ((shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height))
+    turn = math.radians(shape.angle)
+    across = math.hypot(shape.rx * math.cos(turn), shape.ry * math.sin(turn))
+    down = math.hypot(shape.rx * math.sin(turn), shape.ry * math.cos(turn))
+    return ((shape.x - across, shape.y - down), (shape.x + across, shape.y + down))
+
+
+def area(shape: Shape) -> float:
+    """Return the area of a shape, pixels; of a spot 0; negative sides give 0."""
+    if isinstance(shape, Box):
+        return max(0.0, shape.width) * max(0.0, shape.height)
+    if isinstance(shape, Ellipse):
+        return math.pi * max(0.0, shape.rx) * max(0.0, shape.ry)
+    if isinstance(shape, Polygon):
+        return abs(_signed_area(shape.points))
+    return float(sum(shape.counts[1::2])) if isinstance(shape, Brush) else 0.0
+
+
+def _signed_area(points: Sequence[Point]) -> float:
+    following = [*points[1:], points[0]]
+    return sum(x * v - u * y for (x, y), (u, v) in zip(points, following, strict=True)) / 2
+
+
+def crosses_itself(points: Sequence[Point]) -> bool:
+    """Whether two sides of a closed outline cross; neighbours only touch."""
+    n = len(points)
+    sides = [(points[i], points[(i + 1) % n]) for i in range(n)]
+    spans = sorted(range(n), key=lambda i: min(sides[i][0][0], sides[i][1][0]))
+    open_sides: list[int] = []
+    for i in spans:
+        left = min(sides[i][0][0], sides[i][1][0])
+        open_sides = [j for j in open_sides if max(sides[j][0][0], sides[j][1][0]) >= left]
+        for j in open_sides:
+            apart = (i - j) % n not in (0, 1, n - 1)
+            if apart and _cross(sides[i], sides[j]):
+                return True
+        open_sides.append(i)
+    return False
+
+
+def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+    (a, b), (c, d) = one, other
+    return _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
+
+
+def _turn(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def agree(readings: Iterable[Reading]) -> bool:
+    """Whether all readings give the same diagnosis, or call the scan ungradable alike."""
+    return all(
+        (one.gradable, one.diagnosis) == (other.gradable, other.diagnosis)
+        for one, other in combinations(readings, 2)
+    )

@@ -1,0 +1,154 @@
+"""Annotation projects, assignments and their log in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from octtutor.core.annotation import Assignment, Entry, Project
+from octtutor.store import rows
+from octtutor.store.rules import (
+    check_entry,
+    find_open,
+    first_free,
+    missing,
+    no_assignment,
+    taken_project,
+)
+from octtutor.store.sql_base import lock, translated
+from octtutor.store.sql_sessions import SqlSessions
+from octtutor.store.tables import annotations, assignments, projects
+
+
+class SqlAnnotations(SqlSessions):
+    """The annotations' part of the contract."""
+
+    @translated
+    def add_project(self, project: Project) -> None:
+        """See `Store`."""
+        try:
+            with self._write() as db:
+                db.execute(insert(projects).values(**rows.from_project(project)))
+        except IntegrityError as error:
+            raise taken_project(project.name) from error
+
+    @translated
+    def close_project(self, name: str, at: datetime | None) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            _hold(db, name)
+            db.execute(update(projects).where(projects.c.name == name).values(closed_at=at))
+
+    @translated
+    def find_project(self, name: str) -> Project | None:
+        """See `Store`."""
+        with self._read() as db:
+            row = db.execute(select(projects).where(projects.c.name == name)).mappings().first()
+        return rows.to_project(row) if row else None
+
+    @translated
+    def projects(self) -> tuple[Project, ...]:
+        """See `Store`."""
+        query = select(projects).order_by(projects.c.created_at.desc(), projects.c.name)
+        with self._read() as db:
+            return tuple(rows.to_project(row) for row in db.execute(query).mappings())
+
+    @translated
+    def assign(
+        self, project: str, who: str, line: Sequence[tuple[str, bool]], at: datetime
+    ) -> Assignment | None:
+        """See `Store`."""
+        with self._write() as db:
+            readers = _hold(db, project).readers  # one at a time, whichever server asks
+            given = _assignments(db, project)
+            if running := find_open(given, who):
+                return running
+            free = first_free(line, given, who, readers)
+            if free is None:
+                return None
+            new = Assignment(project, free[0], who, free[1], at)
+            db.execute(insert(assignments).values(**rows.from_assignment(new)))
+        return new
+
+    @translated
+    def finish_assignment(
+        self, project: str, sha256: str, who: str, at: datetime, skipped: bool
+    ) -> None:
+        """See `Store`."""
+        place = _place(project, sha256, who)
+        with self._write() as db:
+            if db.scalar(select(assignments.c.who).where(place).with_for_update()) is None:
+                raise no_assignment()
+            still_open = and_(place, assignments.c.done_at.is_(None))
+            db.execute(update(assignments).where(still_open).values(done_at=at, skipped=skipped))
+
+    @translated
+    def reopen_assignment(self, project: str, sha256: str, who: str) -> None:
+        """See `Store`."""
+        place = _place(project, sha256, who)
+        mine = and_(assignments.c.project == project, assignments.c.who == who)
+        with self._write() as db:
+            _hold(db, project)
+            if db.scalar(select(assignments.c.who).where(place)) is None:
+                raise no_assignment()
+            other = and_(mine, assignments.c.done_at.is_(None), assignments.c.sha256 != sha256)
+            db.execute(delete(assignments).where(other))
+            db.execute(update(assignments).where(place).values(done_at=None, skipped=False))
+
+    @translated
+    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
+        """See `Store`."""
+        with self._read() as db:
+            return _assignments(db, project)
+
+    @translated
+    def append_entry(self, entry: Entry) -> None:
+        """See `Store`."""
+        with self._write() as db:
+            lock(db, "annotations")
+            check_entry(entry, _log(db, entry.project, entry.sha256))
+            db.execute(insert(annotations).values(**rows.from_entry(entry)))
+
+    @translated
+    def entries_of(self, project: str, sha256: str) -> tuple[Entry, ...]:
+        """See `Store`."""
+        with self._read() as db:
+            return _log(db, project, sha256)
+
+    @translated
+    def entries_in(self, project: str) -> tuple[Entry, ...]:
+        """See `Store`."""
+        query = select(annotations).where(annotations.c.project == project)
+        with self._read() as db:
+            found = db.execute(query.order_by(annotations.c.number)).mappings()
+            return tuple(rows.to_entry(row) for row in found)
+
+
+def _log(db: Connection, project: str, sha256: str) -> tuple[Entry, ...]:
+    mine = and_(annotations.c.project == project, annotations.c.sha256 == sha256)
+    query = select(annotations).where(mine).order_by(annotations.c.number)
+    return tuple(rows.to_entry(row) for row in db.execute(query).mappings())
+
+
+def _assignments(db: Connection, project: str) -> tuple[Assignment, ...]:
+    order = assignments.c.opened_at, assignments.c.sha256, assignments.c.who
+    query = select(assignments).where(assignments.c.project == project).order_by(*order)
+    return tuple(rows.to_assignment(row) for row in db.execute(query).mappings())
+
+
+def _place(project: str, sha256: str, who: str) -> ColumnElement[bool]:
+    return and_(
+        assignments.c.project == project,
+        assignments.c.sha256 == sha256,
+        assignments.c.who == who,
+    )
+
+
+def _hold(db: Connection, name: str) -> Project:
+    """Return a project and let nobody else change it until the end of the transaction."""
+    query = select(projects).where(projects.c.name == name).with_for_update()
+    row = db.execute(query).mappings().first()
+    if row is None:
+        raise missing("project", name)
+    return rows.to_project(row)

@@ -1,0 +1,312 @@
+"""What every store promises of annotation projects, assignments and their log."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from octtutor.core.annotation import (
+    Assignment,
+    Box,
+    Brush,
+    Ellipse,
+    Entry,
+    Kind,
+    Mark,
+    Order,
+    Polygon,
+    Project,
+    Reading,
+    Source,
+    Spot,
+    standing,
+)
+from octtutor.core.case import Deck
+from octtutor.core.diagnosis import Diagnosis
+from octtutor.errors import StaleError, StoreError
+from octtutor.store.contract import Store
+from octtutor.store.engines import open_engine, sqlite_url
+from octtutor.store.migrate import upgrade
+from octtutor.store.sql import SqlStore
+from tests.conftest import ROOT
+from tests.store.test_contract import NOW
+
+PROJECT = Project(
+    name="first",
+    title="First reading",
+    deck="deck",
+    readers=1,
+    controls=0.1,
+    order=Order.MARGIN,
+    random_share=0.25,
+    suggest=True,
+    seed=2**31 - 1,
+    created_at=NOW,
+)
+SCANS = tuple(f"{n:064x}" for n in range(6))
+LINE = tuple((sha256, False) for sha256 in SCANS)
+MARKS = (
+    Mark("1", "drusen", Box(1.5, 2.25, 3.125, 4)),
+    Mark("2", "other", Polygon(((0.1, 0.2), (5, 0.3), (4.7, 9.9))), 'ä "<b>" \\ 1'),
+    Mark("3", "foveal pit", Spot(0.5, 1 / 3)),
+    Mark("4", "subretinal fluid", Ellipse(5, 5, 2, 1, 33.3)),
+    Mark("5", "RPE disruption", Brush((3, 4, 93), 10, 10)),
+)
+READING = Reading(True, Diagnosis.CNV, ("drusen",), MARKS, 4, 1234, True, "odd")
+
+
+def later(seconds: float):
+    return NOW + timedelta(seconds=seconds)
+
+
+def begin(store: Store, readers: int = 1) -> None:
+    store.put_deck(Deck("deck", "A deck", False, True, NOW))
+    store.add_project(replace(PROJECT, readers=readers))
+
+
+def entry(number: int, before: Reading | None, after: Reading | None, who: str = "ada") -> Entry:
+    return Entry(
+        f"e{number}", later(number), who, "deck", SCANS[0], "first", Kind.READ, before, after
+    )
+
+
+def test_a_project_comes_back_as_it_went_in_and_the_latest_comes_first(store: Store):
+    begin(store)
+    second = replace(PROJECT, name="second", created_at=later(1), order=Order.RANDOM)
+    store.add_project(second)
+    assert store.find_project("first") == PROJECT
+    assert store.find_project("nope") is None
+    assert store.projects() == (second, PROJECT)
+
+
+def test_a_taken_project_name_is_refused_and_changes_nothing(store: Store):
+    begin(store)
+    with pytest.raises(StaleError, match="already"):
+        store.add_project(replace(PROJECT, title="other"))
+    assert store.projects() == (PROJECT,)
+
+
+def test_a_project_of_a_deck_that_is_not_there_is_refused(store: Store):
+    with pytest.raises(StoreError):
+        store.add_project(PROJECT)
+
+
+def test_a_project_closes_and_opens_again(store: Store):
+    begin(store)
+    store.close_project("first", later(5))
+    assert store.find_project("first") == replace(PROJECT, closed_at=later(5))
+    store.close_project("first", None)
+    assert store.find_project("first") == PROJECT
+    with pytest.raises(StoreError, match="no (such )?project"):
+        store.close_project("nope", NOW)
+
+
+def test_the_open_scan_stays_and_the_next_one_comes_after_it_is_done(store: Store):
+    begin(store)
+    first = store.assign("first", "ada", LINE, later(1))
+    assert first == Assignment("first", SCANS[0], "ada", False, later(1))
+    assert store.assign("first", "ada", LINE[::-1], later(2)) == first
+    store.finish_assignment("first", SCANS[0], "ada", later(3), False)
+    second = store.assign("first", "ada", LINE, later(4))
+    assert second == Assignment("first", SCANS[1], "ada", False, later(4))
+    done = replace(first, done_at=later(3))
+    assert store.assignments_in("first") == (done, second)
+    assert store.assignments_in("nope") == ()
+
+
+def test_a_scan_goes_to_as_many_as_should_read_it_and_no_more(store: Store):
+    begin(store, readers=2)
+    line = LINE[:1]
+    given = [store.assign("first", who, line, NOW) for who in ("ada", "grace", "mary")]
+    assert [one.who if one else None for one in given] == ["ada", "grace", None]
+
+
+def test_a_control_goes_to_everybody(store: Store):
+    begin(store)
+    line = ((SCANS[3], True),)
+    given = [store.assign("first", who, line, NOW) for who in ("ada", "grace", "mary")]
+    assert [one.is_control for one in given if one] == [True] * 3
+
+
+def test_a_skipped_scan_is_free_for_others_and_not_for_who_skipped_it(store: Store):
+    begin(store)
+    store.assign("first", "ada", LINE[:1], NOW)
+    store.finish_assignment("first", SCANS[0], "ada", later(1), True)
+    assert store.assign("first", "ada", LINE[:1], later(2)) is None
+    given = store.assign("first", "grace", LINE[:1], later(3))
+    assert given is not None
+    assert given.sha256 == SCANS[0]
+
+
+def test_what_is_done_stays_done_as_it_was(store: Store):
+    begin(store)
+    store.assign("first", "ada", LINE, NOW)
+    store.finish_assignment("first", SCANS[0], "ada", later(1), False)
+    store.finish_assignment("first", SCANS[0], "ada", later(9), True)
+    (given,) = store.assignments_in("first")
+    assert (given.done_at, given.skipped) == (later(1), False)
+    with pytest.raises(StaleError, match="not yours"):
+        store.finish_assignment("first", SCANS[0], "grace", later(9), False)
+
+
+def test_a_reopened_scan_is_the_open_one_and_the_other_was_never_given(store: Store):
+    begin(store)
+    store.assign("first", "ada", LINE, NOW)
+    store.finish_assignment("first", SCANS[0], "ada", later(1), True)
+    store.assign("first", "ada", LINE, later(2))
+    store.reopen_assignment("first", SCANS[0], "ada")
+    assert store.assignments_in("first") == (Assignment("first", SCANS[0], "ada", False, NOW),)
+    again = store.assign("first", "grace", LINE[1:2], later(3))
+    assert again is not None
+    with pytest.raises(StaleError, match="not yours"):
+        store.reopen_assignment("first", SCANS[4], "ada")
+
+
+def test_nothing_is_given_out_of_a_project_that_is_not_there(store: Store):
+    with pytest.raises(StoreError, match="no (such )?project"):
+        store.assign("nope", "ada", LINE, NOW)
+
+
+def test_readings_come_back_to_the_last_decimal(store: Store):
+    begin(store)
+    shown = replace(
+        entry(1, None, READING), source=Source.CORRECTED, model="lite0", model_sha256="f" * 64
+    )
+    store.append_entry(shown)
+    store.append_entry(replace(entry(2, READING, None), kind=Kind.UNDO))
+    ungradable = Reading(False, None)
+    settled = replace(entry(3, None, ungradable, "grace"), kind=Kind.SETTLE)
+    store.append_entry(settled)
+    log = store.entries_of("first", SCANS[0])
+    assert log[0] == shown
+    assert [one.id for one in log] == ["e1", "e2", "e3"]
+    assert standing(log).settled == ungradable
+    assert standing(log).readings == {}
+    assert store.entries_of("first", SCANS[1]) == store.entries_of("nope", SCANS[0]) == ()
+
+
+def test_the_log_keeps_the_order_in_which_it_was_written(store: Store):
+    begin(store)
+    store.append_entry(replace(entry(1, None, READING), at=later(9)))
+    store.append_entry(replace(entry(2, None, READING, "grace"), at=later(3), sha256=SCANS[1]))
+    store.append_entry(replace(entry(3, READING, None), at=later(1)))
+    assert [one.id for one in store.entries_in("first")] == ["e1", "e2", "e3"]
+
+
+def test_an_entry_that_replaces_something_else_than_what_holds_is_refused(store: Store):
+    begin(store)
+    store.append_entry(entry(1, None, READING))
+    for stale in (entry(2, None, None), entry(3, replace(READING, note="x"), None)):
+        with pytest.raises(StaleError, match="changed meanwhile"):
+            store.append_entry(stale)
+    store.append_entry(entry(4, None, READING, "grace"))
+    assert [one.id for one in store.entries_in("first")] == ["e1", "e4"]
+
+
+def test_times_without_a_zone_are_refused_and_others_become_utc(store: Store):
+    begin(store)
+    naive, east = NOW.replace(tzinfo=None), NOW.astimezone(timezone(timedelta(hours=5)))
+    with pytest.raises((ValueError, StoreError)):
+        store.append_entry(replace(entry(1, None, READING), at=naive))
+    with pytest.raises((ValueError, StoreError)):
+        store.assign("first", "ada", LINE, naive)
+    store.append_entry(replace(entry(1, None, READING), at=east))
+    assert store.entries_in("first")[0].at == NOW
+
+
+def test_of_many_changes_at_once_one_gets_through(store: Store):
+    begin(store)
+
+    def change(number: int) -> bool:
+        try:
+            store.append_entry(entry(number, None, replace(READING, note=str(number))))
+        except StaleError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(change, range(12))) == 1
+    assert len(store.entries_in("first")) == 1
+
+
+def test_of_many_who_ask_at_once_each_gets_another_scan(store: Store):
+    begin(store)
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda n: store.assign("first", f"a{n}", LINE, NOW), range(12))
+        given = [one.sha256 for one in asked if one]
+    assert sorted(given) == sorted(SCANS)
+
+
+ASK = """
+import sys
+from datetime import UTC, datetime
+from octtutor.store.engines import open_engine
+from octtutor.store.sql import SqlStore
+
+who, url, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+store = SqlStore(open_engine(url))
+line = [(f"{n:064x}", False) for n in range(count)]
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(count):
+    now = datetime.now(UTC)
+    given = store.assign("first", f"{who}{n % 4}", line, now)
+    if given is None:
+        break
+    print(given.sha256, given.who, flush=True)
+    if n % 8 > 3:
+        store.finish_assignment("first", given.sha256, given.who, now, False)
+store.close()
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "shared.db")
+    address: str = request.getfixturevalue("postgres")
+    engine = open_engine(address)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return address
+
+
+def test_two_processes_that_ask_at_once_never_give_two_people_the_same_open_scan(url: str):
+    count = 60
+    engine = open_engine(url)
+    upgrade(engine)
+    store = SqlStore(engine)
+    begin(store)
+    asking = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, who, url, str(count)],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for who in ("a", "b")
+    ]  # fmt: skip
+    for process in asking:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in asking:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate(timeout=120)[0] for process in asking]
+    assert [process.returncode for process in asking] == [0, 0]
+    owners: dict[str, set[str]] = {}
+    for line in "".join(told).splitlines():
+        sha256, who = line.split()
+        owners.setdefault(sha256, set()).add(who)
+    assert all(len(people) == 1 for people in owners.values())
+    assert {who[0] for people in owners.values() for who in people} == {"a", "b"}
+    given = store.assignments_in("first")
+    assert {one.sha256: {one.who} for one in given} == owners
+    assert len(given) == len(owners)
+    store.close()
