@@ -146,7 +146,7 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
     rooms = Rooms(
         desk=desk,
         practise=PractiseHandlers(practice, shelf, sessions, desk),
-        learn=LearnHandlers(atlas),
+        learn=LearnHandlers(atlas, practice.is_examined),
         exams=ExamsHandlers(exams, practice, desk, now),
         progress=ProgressHandlers(Records(store, now), now),
     )

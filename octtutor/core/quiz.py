@@ -30,6 +30,11 @@ class Options:
     pass_mark: float | None = None
     """Share of right answers that passes, in (0, 1]."""
 
+    @property
+    def can_be_repeated(self) -> bool:
+        """Whether nothing is at stake: any number of attempts, and no mark to pass."""
+        return self.attempts is None and self.pass_mark is None
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -53,17 +53,20 @@ def new_attempt(
     )
 
 
-def refuse_running_exam(store: Store, trainee_id: str) -> None:
-    """Refuse to begin anything beside an exam: beginning would end it.
+def refuse_beside_running(store: Store, trainee_id: str) -> None:
+    """Refuse to begin anything beside an exam or an open session: beginning would end it.
 
     Raises:
-        StaleError: an exam of this trainee runs.
+        StaleError: an exam of this trainee runs, or they are in a session.
     """
     latest = store.find_latest_attempt(trainee_id)
-    if latest and latest.ended_at is None and latest.options.is_exam:
+    if latest is None or latest.ended_at is not None:
+        return
+    session = store.find_session(latest.session) if latest.session else None
+    if latest.options.is_exam or (session and session.is_open):
         raise StaleError(
-            "Expected no exam to be running. One of yours is: finish it or end it first. Reload "
-            "the page to go on with it."
+            "Expected no exam to be running, and no session. You are in one: finish it or end it "
+            "first. Reload the page to go on with it."
         )
 
 

@@ -12,7 +12,7 @@ from octtutor.errors import BadInputError, StaleError
 from octtutor.stats.intervals import Figure, wilson
 from octtutor.stats.learning import change
 from octtutor.store.contract import Store
-from octtutor.tutor.attempts import new_attempt, refuse_running_exam
+from octtutor.tutor.attempts import new_attempt, refuse_beside_running
 from octtutor.tutor.ports import Clock, Shelf
 from octtutor.tutor.quizzes import Listed, Quizzes, Resolved
 
@@ -48,6 +48,8 @@ class Offer:
 class Outcome:
     """How a quiz ended, beyond its figures."""
 
+    right: int
+    """How many are right in the end."""
     passed: bool | None
     pass_mark: float | None
     seen_before: int
@@ -93,7 +95,7 @@ class Exams:
             StaleError: it was taken as often as it may be, or an exam runs.
         """
         quiz = self._quizzes.find(key)
-        refuse_running_exam(self._store, trainee_id)
+        refuse_beside_running(self._store, trainee_id)
         resolved = self._quizzes.resolve(quiz, self.patients_seen(trainee_id))
         attempt = self._attempt(trainee_id, quiz, resolved, SEEDED, resolved_seed(quiz))
         self._store.start_attempt(attempt, quiz.options.attempts)
@@ -108,18 +110,18 @@ class Exams:
         """
         quiz = self._quizzes.find(key)
         mine = self._store.attempts_of(trainee_id)
-        due_at, first = _retest(quiz, mine), _first_of(quiz, mine)
-        if due_at is None or first is None or self._clock() < due_at:
+        due_at, last = _retest(quiz, mine), _last_of(quiz.key, mine)
+        if due_at is None or last is None or self._clock() < due_at:
             raise BadInputError(
                 f"Expected a retest that is due. That of {quiz.title!r} is not"
                 + (f" before {due_at:%Y-%m-%d %H:%M} UTC." if due_at else ".")
             )
-        refuse_running_exam(self._store, trainee_id)
-        cases = [self._store.get_case(first.deck, sha256) for sha256 in first.cases]
+        refuse_beside_running(self._store, trainee_id)
+        cases = [self._store.get_case(last.deck, sha256) for sha256 in last.cases]
         seed = self._draw_seed()
         seen = self.patients_seen(trainee_id)
         resolved = self._quizzes.resolve_retest(quiz, cases, seen, seed)
-        attempt = self._attempt(trainee_id, quiz, resolved, RETEST, seed, first.id)
+        attempt = self._attempt(trainee_id, quiz, resolved, RETEST, seed, last.id)
         self._store.start_attempt(attempt)
         return attempt
 
@@ -132,6 +134,7 @@ class Exams:
         right = _score(attempt, answers)
         passed = None if mark is None else _has_passed(attempt, answers)
         return Outcome(
+            right=right[0],
             passed=passed,
             pass_mark=mark,
             seen_before=self._seen_before(attempt, mine),
@@ -145,10 +148,13 @@ class Exams:
     def may_review(self, attempt: Attempt) -> bool:
         """Whether an attempt's cases can be looked at again."""
         options = attempt.options
-        if not options.is_exam or attempt.session or attempt.retest_of:
-            return attempt.ended_at is not None
         if attempt.ended_at is None:
             return False
+        session = self._store.find_session(attempt.session) if attempt.session else None
+        if options.is_exam and session is not None:
+            return not session.is_open
+        if not options.is_exam or attempt.retest_of or options.can_be_repeated:
+            return True
         same = [a for a in self._store.attempts_of(attempt.trainee_id) if a.quiz == attempt.quiz]
         left = options.attempts is None or len(same) < options.attempts
         return not left or _has_passed(attempt, self._store.answers_of(attempt.id))
@@ -200,8 +206,8 @@ class Exams:
         taken = any(a.retest_of for a in mine if a.quiz == attempt.quiz)
         if not days or taken or attempt.retest_of or attempt.session or attempt.ended_at is None:
             return None
-        first = next(a for a in mine if a.quiz == attempt.quiz and a.retest_of is None)
-        return (first.ended_at or attempt.ended_at) + timedelta(days=days)
+        last = _last_of(attempt.quiz, mine) or attempt
+        return (last.ended_at or attempt.ended_at) + timedelta(days=days)
 
     def _score(self, attempt: Attempt) -> tuple[int, int]:
         return _score(attempt, self._store.answers_of(attempt.id))
@@ -241,20 +247,20 @@ def _of(quiz: QuizFile, mine: Sequence[Attempt]) -> list[Attempt]:
     return [attempt for attempt in mine if attempt.quiz == quiz.key]
 
 
-def _first_of(quiz: QuizFile, mine: Sequence[Attempt]) -> Attempt | None:
-    """Return the exam that a retest repeats: the first that ended, outside of sessions."""
-    ended = (a for a in _of(quiz, mine) if a.ended_at and not a.session and a.retest_of is None)
-    return next(ended, None)
+def _last_of(quiz: str, mine: Sequence[Attempt]) -> Attempt | None:
+    """Return the exam that a retest repeats: the last that ended, outside of sessions."""
+    ended = [a for a in mine if a.quiz == quiz and a.ended_at and not a.session]
+    return next((a for a in reversed(ended) if a.retest_of is None), None)
 
 
 def _retest(quiz: QuizFile, mine: Sequence[Attempt]) -> datetime | None:
     """Return when the retest is due; None where there is none, or it was begun."""
-    first = _first_of(quiz, mine)
-    if not quiz.options.retest_days or first is None or first.ended_at is None:
+    last = _last_of(quiz.key, mine)
+    if not quiz.options.retest_days or last is None or last.ended_at is None:
         return None
     if any(attempt.retest_of for attempt in _of(quiz, mine)):
         return None
-    return first.ended_at + timedelta(days=quiz.options.retest_days)
+    return last.ended_at + timedelta(days=quiz.options.retest_days)
 
 
 def _score(attempt: Attempt, answers: Sequence[Answered]) -> tuple[int, int]:

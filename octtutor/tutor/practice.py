@@ -19,7 +19,7 @@ from octtutor.core.schedule import ADAPTIVE, BALANCED, draw_balanced, draw_unsee
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError, BadScanError, ModelError, StaleError, StoreError
 from octtutor.store.contract import Store
-from octtutor.tutor.attempts import DUE, check_size, new_attempt, refuse_running_exam, with_case
+from octtutor.tutor.attempts import DUE, check_size, new_attempt, refuse_beside_running, with_case
 from octtutor.tutor.limits import TimeLeft, milliseconds, time_left
 from octtutor.tutor.marking import MarkScore, check_mark, score_mark
 from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
@@ -116,6 +116,9 @@ class Practice:
     def enrol(self, trainee_id: str | None, nickname: str) -> Trainee:
         """Return the trainee of an id, made if it is new or unknown, with this nickname.
 
+        A page draws its id when it is first opened, so that two tabs are one trainee; it is used
+        when it is a random UUID, which nobody can guess. Any other that is not known is not.
+
         Raises:
             BadInputError: the nickname is too long.
         """
@@ -126,7 +129,7 @@ class Practice:
                 f"{len(name):,}. Choose a shorter one."
             )
         known = self._store.find_trainee(trainee_id) if trainee_id else None
-        who = known.id if known else str(uuid.uuid4())
+        who = trainee_id if trainee_id and (known or _is_random(trainee_id)) else draw_id()
         trainee = Trainee(who, name, known.created_at if known else self._clock())
         if known is None or known.nickname != name:
             self._store.add_trainee(trainee)
@@ -176,7 +179,7 @@ class Practice:
         check_size(size, cases, deck)
         if order not in ORDERS:
             raise BadInputError(f"Expected one of {', '.join(ORDERS)}. Received {order[:40]!r}.")
-        refuse_running_exam(self._store, trainee_id)
+        refuse_beside_running(self._store, trainee_id)
         drawn: tuple[Case, ...] = ()
         if seed is not None:
             order, drawn = BALANCED, draw_balanced(cases, size, random.Random(seed))
@@ -196,11 +199,19 @@ class Practice:
 
         Those of an exam that runs are left out: they would tell what was right in it.
         """
-        latest = self._store.find_latest_attempt(trainee_id)
-        hidden = latest.id if latest and latest.options.is_exam and not latest.ended_at else None
+        hidden = self._running_exam(trainee_id)
         answers = (item.answer for item in self._store.answers_by(trainee_id))
-        history = tuple(answer for answer in answers if answer.attempt_id != hidden)
+        history = tuple(a for a in answers if hidden is None or a.attempt_id != hidden.id)
         return history, due(history, self._clock())
+
+    def is_examined(self, trainee_id: str) -> bool:
+        """Whether an exam of a trainee runs."""
+        return self._running_exam(trainee_id) is not None
+
+    def _running_exam(self, trainee_id: str) -> Attempt | None:
+        latest = self._store.find_latest_attempt(trainee_id)
+        runs = latest is not None and latest.options.is_exam and latest.ended_at is None
+        return latest if runs else None
 
     def find_latest(self, trainee_id: str) -> Attempt | None:
         """Return the trainee's last quiz; it runs while its `ended_at` is None."""
@@ -560,6 +571,19 @@ class Practice:
         if attempt.trainee_id != trainee_id:
             raise StoreError("There is no such quiz of yours in the records. Reload the page.")
         return attempt
+
+
+def draw_id() -> str:
+    """Return an id for a new trainee."""
+    return str(uuid.uuid4())
+
+
+def _is_random(trainee_id: str) -> bool:
+    try:
+        found = uuid.UUID(trainee_id)
+    except ValueError:
+        return False
+    return found.version == 4 and str(found) == trainee_id
 
 
 def _may_look(attempt: Attempt, answered: Answered) -> bool:

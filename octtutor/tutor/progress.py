@@ -499,7 +499,9 @@ class Records:
 def _spoils(attempt_id: str, attempts: Sequence[Attempt], answers: Sequence[Answered]) -> bool:
     """Whether to know an exam's truth would help in another attempt at it."""
     attempt = next((a for a in attempts if a.id == attempt_id), None)
-    if attempt is None or not attempt.options.is_exam or attempt.session or attempt.retest_of:
+    if attempt is None or not attempt.options.is_exam or attempt.retest_of:
+        return False
+    if attempt.session or attempt.options.can_be_repeated:
         return False
     taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
     most, mark = attempt.options.attempts, attempt.options.pass_mark

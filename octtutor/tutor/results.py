@@ -85,13 +85,20 @@ def results(
     )
 
 
-def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str) -> str:
-    """Write an attempt's answers as CSV, one row a case, with a header."""
+def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str, tells: bool = True) -> str:
+    """Write an attempt's answers as CSV, one row a case, with a header.
+
+    Args:
+        attempt: whose.
+        answers: by position.
+        nickname: the trainee's.
+        tells: False leaves truth and model out: they would spoil another attempt.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
     for item in answers:
-        answer, model = item.answer, item.prediction
+        answer, model = item.answer, item.prediction if tells else None
         chances = [f"{p:.4f}" for p in model.probabilities] if model else [""] * len(LABELS)
         writer.writerow(
             [
@@ -104,9 +111,9 @@ def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str) -> str:
                 attempt.seed,
                 answer.position + 1,
                 answer.sha256,
-                answer.truth,
+                answer.truth if tells else "",
                 choice_word(answer.choice),
-                int(answer.is_right),
+                int(answer.is_right) if tells else "",
                 answer.confidence,
                 answer.response_ms,
                 answer.answered_at.isoformat(),

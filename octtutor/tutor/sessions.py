@@ -6,7 +6,7 @@ import threading
 import unicodedata
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from octtutor.core.case import Case
 from octtutor.core.educator import Guess
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt
+from octtutor.core.quiz import Attempt, Options
 from octtutor.core.quizfile import QuizFile
 from octtutor.core.session import Session
 from octtutor.datasets.decode import Pixels
@@ -28,7 +28,7 @@ from octtutor.errors import (
     TooManyGuessesError,
 )
 from octtutor.store.contract import Store
-from octtutor.tutor.attempts import refuse_running_exam
+from octtutor.tutor.attempts import refuse_beside_running
 from octtutor.tutor.board import Board, Gathered, board_of
 from octtutor.tutor.educators import WITHIN, network
 from octtutor.tutor.ports import Clock, Images, Maps, Shelf
@@ -134,7 +134,7 @@ class Sessions:
                 deck=resolved.deck,
                 cases=tuple(case.sha256 for case in resolved.cases),
                 seed=quiz.seed,
-                options=quiz.options,
+                options=_by_the_educator(quiz.options),
                 opened_at=self._clock(),
                 model=model.name if model.sha256 else None,
                 model_sha256=model.sha256,
@@ -295,7 +295,7 @@ class Sessions:
 
     def _start(self, session: Session, trainee_id: str) -> Attempt:
         try:
-            refuse_running_exam(self._store, trainee_id)
+            refuse_beside_running(self._store, trainee_id)
             attempt = self._attempt(session, trainee_id)
             self._store.start_attempt(attempt)
         except StaleError:
@@ -371,6 +371,14 @@ def gather(
 
 def _cases(store: Store, deck: str, hashes: tuple[str, ...]) -> tuple[Case, ...]:
     return tuple(store.get_case(deck, sha256) for sha256 in hashes)
+
+
+def _by_the_educator(options: Options) -> Options:
+    """Return how a quiz is played in a session: once, and the educator holds the clock.
+
+    A limit would go on while the session is paused or a case discussed.
+    """
+    return replace(options, case_seconds=None, total_seconds=None, attempts=None, retest_days=None)
 
 
 def tidy(code: str) -> str:

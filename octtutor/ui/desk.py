@@ -15,6 +15,7 @@ from octtutor.tutor.exams import Exams
 from octtutor.tutor.practice import Practice, Question, Reveal, Stage
 from octtutor.tutor.results import results, to_csv
 from octtutor.tutor.sessions import JoinedState, Sessions
+from octtutor.ui.browser import Browser, need_trainee, trainee_of
 from octtutor.ui.outcome import outcome_html
 from octtutor.ui.results_card import results_card
 from octtutor.ui.texts import DESK, FULL_NAMES, JOIN, KEYS, OUTCOME, START
@@ -29,8 +30,6 @@ from octtutor.ui.views import (
 )
 
 ASSETS = Path(__file__).parent / "assets"
-Browser = dict[str, Any] | None
-"""What the browser keeps: {"id": trainee's id, "nickname": …}."""
 Contrast = Callable[[Reveal], str]
 """Returns HTML of two scans to compare after a confusion, empty where there is none."""
 NOTHING_TOLD = "False:None:False"
@@ -189,9 +188,10 @@ class DeskHandlers:
         if attempt.options.is_exam and attempt.ended_at is not None:
             answers = self._with_model(attempt, answers)
         trainee = self._practice.find_trainee(trainee_id)
-        csv = to_csv(attempt, answers, trainee.nickname if trainee else "")
         synthetic = self._practice.is_synthetic(attempt.deck)
         outcome = self._exams.outcome(attempt, answers, self._practice.trained_on(attempt))
+        tells = outcome.may_review or not attempt.options.is_exam
+        csv = to_csv(attempt, answers, trainee.nickname if trainee else "", tells)
         figures = results(attempt, answers, self._practice.count_marks(attempt))
         more = outcome_html(attempt, outcome, figures, answers)
         return Screen(IDLE, results_card(figures, csv, synthetic, more), reviews=outcome.may_review)
@@ -381,24 +381,6 @@ def told(use: Callable[[], Any]) -> Any:
 def message(error: OctTutorError) -> gr.Error:
     """Return the page's message of an error."""
     return gr.Error(str(error), duration=6, print_exception=False)
-
-
-def trainee_of(browser: Browser) -> str | None:
-    """Return the id that a browser keeps; a forged state is nobody's."""
-    kept = browser.get("id") if isinstance(browser, dict) else None
-    return kept if isinstance(kept, str) and len(kept) <= 64 else None
-
-
-def need_trainee(browser: Browser) -> str:
-    """Return the id that a browser keeps.
-
-    Raises:
-        BadInputError: it keeps none.
-    """
-    trainee_id = trainee_of(browser)
-    if trainee_id is None:
-        raise BadInputError(START["lost"])
-    return trainee_id
 
 
 def whole(value: Any, what: str) -> int:

@@ -12,17 +12,8 @@ from octtutor.errors import BadInputError
 from octtutor.tutor.exams import Exams, Offer
 from octtutor.tutor.ports import Clock
 from octtutor.tutor.practice import Practice
-from octtutor.ui.desk import (
-    QUIET,
-    QUIZ,
-    Browser,
-    Desk,
-    DeskHandlers,
-    Screen,
-    show,
-    told,
-    trainee_of,
-)
+from octtutor.ui.browser import Browser, trainee_of
+from octtutor.ui.desk import QUIET, QUIZ, Desk, DeskHandlers, Screen, show, told
 from octtutor.ui.texts import QUIZZES
 
 
@@ -136,6 +127,8 @@ def _how(options: Options) -> list[str]:
     lines = [QUIZZES["no_feedback" if options.is_exam else "feedback"]]
     lines += [QUIZZES[key] for key in ("second_look", "mark_where") if getattr(options, key)]
     lines += [] if options.confidence else [QUIZZES["no_confidence"]]
+    if options.is_exam and (options.case_seconds or options.total_seconds):
+        lines.append(QUIZZES["clock"])
     if options.case_seconds:
         lines.append(QUIZZES["case_seconds"].format(n=options.case_seconds))
     if options.total_seconds:

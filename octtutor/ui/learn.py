@@ -17,6 +17,7 @@ from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError, ModelError, OctTutorError
 from octtutor.tutor.atlas import Atlas, Example, LayerChart
 from octtutor.tutor.ports import Maps
+from octtutor.ui.browser import Browser, trainee_of
 from octtutor.ui.learn_texts import CHAPTERS, LAYERS, LEARN, PAIRS, SOURCES, Chapter, caption
 from octtutor.ui.pictures import map_uri, scan_uri
 from octtutor.ui.texts import FULL_NAMES, LOOK_FOR, TELL_APART
@@ -42,9 +43,19 @@ _CHART_WIDTH, _GUTTER = 520, 144
 class LearnHandlers:
     """What the tab's events do. Values in, HTML out; knows no component."""
 
-    def __init__(self, atlas: Atlas) -> None:
-        """Take the use cases."""
-        self._atlas = atlas
+    def __init__(self, atlas: Atlas, exam_runs: Callable[[str], bool]) -> None:
+        """Take the use cases, and what tells whether an exam of a trainee runs."""
+        self._atlas, self._exam_runs = atlas, exam_runs
+
+    def refuse_in_exam(self, browser: Browser, topic: Any) -> None:
+        """Refuse examples, which tell their diagnosis, to who might be asked them right now.
+
+        Raises:
+            BadInputError: an exam of the browser's trainee runs.
+        """
+        trainee_id = trainee_of(browser)
+        if topic != LAYERS_TOPIC and trainee_id and self._exam_runs(trainee_id):
+            raise BadInputError(LEARN["in_exam"])
 
     def decks(self) -> list[tuple[str, str]]:
         """Return (title, name) of the decks that have annotated cases."""
@@ -115,13 +126,18 @@ class _Events:
         body = _told(lambda: self._handlers.body(topic, first, 0))
         return gr.Dropdown(decks, value=first), body, _tools(topic)
 
-    def draw(self, topic: Any, deck: Any, bar: gr.Progress = _BAR) -> tuple[Any, ...]:
-        return self._drawn(topic, deck, 0, bar)
+    def draw(
+        self, kept: Browser, topic: Any, deck: Any, bar: gr.Progress = _BAR
+    ) -> tuple[Any, ...]:
+        return self._drawn(kept, topic, deck, 0, bar)
 
-    def turn(self, topic: Any, deck: Any, page: Any, bar: gr.Progress = _BAR) -> tuple[Any, ...]:
-        return self._drawn(topic, deck, _lot(page) + 1, bar)
+    def turn(
+        self, kept: Browser, topic: Any, deck: Any, page: Any, bar: gr.Progress = _BAR
+    ) -> tuple[Any, ...]:
+        return self._drawn(kept, topic, deck, _lot(page) + 1, bar)
 
-    def maps(self, topic: Any, deck: Any, page: Any, wanted: Any) -> Iterator[str]:
+    def maps(self, kept: Browser, topic: Any, deck: Any, page: Any, wanted: Any) -> Iterator[str]:
+        _told(lambda: self._handlers.refuse_in_exam(kept, topic))
         if wanted is not True or topic == LAYERS_TOPIC:
             yield ""
             return
@@ -130,13 +146,16 @@ class _Events:
         except OctTutorError as error:
             raise _message(error) from error
 
-    def _drawn(self, topic: Any, deck: Any, page: int, bar: gr.Progress) -> tuple[Any, ...]:
+    def _drawn(
+        self, kept: Browser, topic: Any, deck: Any, page: int, bar: gr.Progress
+    ) -> tuple[Any, ...]:
+        _told(lambda: self._handlers.refuse_in_exam(kept, topic))
         bar(0, desc=LEARN[f"drawing_{'layers' if topic == LAYERS_TOPIC else 'examples'}"])
         body = _told(lambda: self._handlers.body(topic, deck, page))
         return body, _tools(topic), page, ""
 
 
-def build_learn_tab(page: gr.Blocks, handlers: LearnHandlers) -> None:
+def build_learn_tab(handlers: LearnHandlers, browser: gr.BrowserState) -> None:
     """Lay out the tab and connect it. Must be called inside the page's `gr.Tabs`."""
     with gr.Tab(LEARN["tab"], id="learn") as tab, gr.Column(elem_classes="learn"):
         topic = gr.Radio(
@@ -170,13 +189,14 @@ def build_learn_tab(page: gr.Blocks, handlers: LearnHandlers) -> None:
     shown = [body, tools, lot, maps]
     tab.select(events.open, [topic, deck], [deck, body, tools], **drawing)
     changes = [
-        topic.input(events.draw, [topic, deck], shown, **drawing),
-        deck.input(events.draw, [topic, deck], shown, **drawing),
-        others.click(events.turn, [topic, deck, lot], shown, **drawing),
+        topic.input(events.draw, [browser, topic, deck], shown, **drawing),
+        deck.input(events.draw, [browser, topic, deck], shown, **drawing),
+        others.click(events.turn, [browser, topic, deck, lot], shown, **drawing),
     ]
+    shown_now = [browser, topic, deck, lot, wanted]
     for change in changes:
-        change.then(events.maps, [topic, deck, lot, wanted], maps, **reading)
-    wanted.input(events.maps, [topic, deck, lot, wanted], maps, **reading)
+        change.success(events.maps, shown_now, maps, **reading)
+    wanted.input(events.maps, shown_now, maps, **reading)
 
 
 def _toggle(name: str, value: bool) -> gr.Checkbox:

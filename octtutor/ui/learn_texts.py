@@ -263,6 +263,7 @@ PAIRS: tuple[tuple[Diagnosis, Diagnosis], ...] = ((D, C), (C, M), (D, N), (M, N)
 """The usual confusions."""
 
 LEARN: dict[str, str] = {
+    "in_exam": "Your exam runs: the examples are closed until it ends. The layers are open.",
     "tab": "Learn",
     "topic": "What to learn",
     "layers": "The layers",

@@ -26,6 +26,10 @@ def outcome_html(
 
 def _exam(attempt: Attempt, outcome: Outcome) -> list[str]:
     lines: list[str] = []
+    if attempt.options.is_exam and outcome.right < attempt.asked:
+        lines.append(OUTCOME["score"].format(right=outcome.right, asked=attempt.asked))
+    if attempt.options.second_look:
+        lines.append(OUTCOME["first"])
     if outcome.passed is not None and outcome.pass_mark is not None:
         word = OUTCOME["passed" if outcome.passed else "failed"]
         mark = OUTCOME["mark"].format(mark=outcome.pass_mark)

@@ -39,7 +39,7 @@ def build_page(rooms: Rooms) -> gr.Blocks:
         desk = build_desk(rooms.desk)
         with desk.rooms, gr.Tabs(elem_id="tabs"):
             nickname = build_practise_tab(page, rooms.practise, desk)
-            build_learn_tab(page, rooms.learn)
+            build_learn_tab(rooms.learn, desk.browser)
             build_exams_tab(rooms.exams, desk, nickname)
             build_progress_tab(page, rooms.progress, desk.browser)
     page.queue(max_size=256)

@@ -10,20 +10,19 @@ from octtutor.core.schedule import ADAPTIVE, BALANCED, FAST_MS, MASTERY_K, Maste
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.attempts import DUE
 from octtutor.tutor.ports import Shelf
-from octtutor.tutor.practice import Practice
+from octtutor.tutor.practice import Practice, draw_id
 from octtutor.tutor.sessions import Sessions
 from octtutor.tutor.spacing import Due
+from octtutor.ui.browser import Browser, trainee_of
 from octtutor.ui.desk import (
     QUIET,
     QUIZ,
-    Browser,
     Desk,
     DeskHandlers,
     Screen,
     message,
     show,
     told,
-    trainee_of,
 )
 from octtutor.ui.texts import JOIN, START
 from octtutor.ui.views import IDLE
@@ -158,8 +157,10 @@ class _Events:
         code = str(request.query_params.get("session", ""))[:16]
         known = kept.get("nickname") if isinstance(kept, dict) else None
         nickname = str(known) if known else gr.skip()  # what was typed meanwhile stays
-        join = gr.Accordion(open=bool(code))
-        return (*show(screen), choices, nickname, code, join, *self.home(kept))
+        first, second = gr.Button(variant="primary"), gr.Button(variant="secondary")
+        join = (gr.Accordion(open=bool(code)), *((first, second) if code else (second, first)))
+        browser = kept if trainee_of(kept) else {"id": draw_id(), "nickname": ""}
+        return (*show(screen), browser, choices, nickname, code, *join, *self.home(kept))
 
     def start(
         self, kept: Browser, who: str, deck: str | None, size: str, order: str, seed: str
@@ -217,7 +218,8 @@ def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers, desk: Desk) 
     browser, shown = desk.browser, desk.shown
     deck, size, order, seed = choices
     home = [due, due_start, dots, last]
-    page.load(events.load, [browser], [*shown, deck, nickname, code, join_part, *home], **QUIZ)
+    opened = [browser, deck, nickname, code, join_part, join, begin, *home]
+    page.load(events.load, [browser], [*shown, *opened], **QUIZ)
     # not preprocessed: Gradio would hold the deck against choices in this process's memory, which
     # a restarted or a second server does not have; `Practice.start` checks it
     raw: dict[str, Any] = {**QUIZ, "preprocess": False}

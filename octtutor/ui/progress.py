@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.ports import Clock
 from octtutor.tutor.progress import Progress, Records
+from octtutor.ui.browser import Browser, trainee_of
 from octtutor.ui.figures import (
     calibration_plot,
     confusion_over_time,
@@ -33,8 +34,6 @@ from octtutor.ui.progress_views import (
     second_look_words,
 )
 
-Browser = dict[str, Any] | None
-"""What the browser keeps: {"id": trainee's id, "nickname": …}."""
 REAL, SYNTHETIC = "real", "synthetic"
 TEXTS = ("due", "curve", "classes", "confusion", "calibration", "times", "error", "second", "exams")
 """The parts that have words, in the order of the tab."""
@@ -92,7 +91,7 @@ class ProgressHandlers:
             browser: who.
             kind: `real` or `synthetic`; anything else: what was read last.
         """
-        trainee_id = _trainee_id(browser)
+        trainee_id = trainee_of(browser)
         kinds = self._records.kinds(trainee_id) if trainee_id else ()
         if trainee_id is None or not kinds:
             note = PROGRESS["empty_exam" if self._has_answered(trainee_id) else "empty"]
@@ -124,13 +123,13 @@ class ProgressHandlers:
 
     def forget(self, browser: Browser) -> Shown:
         """Delete all data of the trainee; of one who is not known there is nothing to delete."""
-        trainee_id = _trainee_id(browser)
+        trainee_id = trainee_of(browser)
         if trainee_id:
             self._records.forget(trainee_id)
         return Shown(_said(PROGRESS["deleted"]))
 
     def _need(self, browser: Browser) -> str:
-        trainee_id = _trainee_id(browser)
+        trainee_id = trainee_of(browser)
         if trainee_id is None or not self._is_known(trainee_id):
             raise BadInputError(PROGRESS["lost"])
         return trainee_id
@@ -229,7 +228,8 @@ def build_progress_tab(
     confirmation = [data["losses"], data["confirm"]]
     data["delete"].click(events.ask, [browser], confirmation, **quiet)
     data["no"].click(events.keep, None, confirmation, **quiet)
-    data["yes"].click(events.forget, [browser], [browser, data["confirm"], *shown], **quiet)
+    gone = data["yes"].click(events.forget, [browser], [browser, data["confirm"], *shown], **quiet)
+    gone.then(None, None, None, js="() => setTimeout(() => location.reload(), 2500)")
 
 
 def _build_body() -> list[Any]:
@@ -362,8 +362,3 @@ def _said(content: str) -> str:
 
 def _message(error: OctTutorError) -> gr.Error:
     return gr.Error(str(error), duration=6, print_exception=False)
-
-
-def _trainee_id(browser: Browser) -> str | None:
-    kept = browser.get("id") if isinstance(browser, dict) else None
-    return kept if isinstance(kept, str) and 0 < len(kept) <= 64 else None

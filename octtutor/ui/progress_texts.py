@@ -140,6 +140,7 @@ REPORT: dict[str, str] = {
     "trainee_title": "Reading report: {name}",
     "session_title": "Session report: {title}",
     "purpose": "For teaching, not for diagnosis.",
+    "host": "the educator at this machine",
     "made": "Made {at:%Y-%m-%d %H:%M} UTC by OCT Tutor {version}.",
     "nameless": "no name",
     "print": "Print this page, or save it as PDF, with the browser.",

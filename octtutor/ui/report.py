@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 
 import octtutor
 from octtutor.core.answer import Answered, choice_word
+from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.core.quiz import Trainee
 from octtutor.stats.intervals import Figure
 from octtutor.stats.mrmc import Comparison, compare_modalities
@@ -259,7 +260,7 @@ def _session_facts(gathered: Gathered) -> str:
         cases=len(session.cases),
         readers=len(gathered.attempts),
         opened=session.opened_at,
-        educator=escape(session.educator),
+        educator=escape(session.educator if session.educator != AT_THE_MACHINE else REPORT["host"]),
     )
     model = ""
     if session.model and session.model_sha256:

@@ -50,7 +50,8 @@ SESSIONS: dict[str, str] = {
     "confusion_hint": "Rows: truth. Columns: answer. U: ungradable.",
     "hardest": "Hardest scans",
     "hardest_none": "No scan was missed yet.",
-    "untold": "The projector view keeps the truth of cases that are still being read.",
+    "untold": "The truth of cases that are still being read is not shown: this page may be on the "
+    "projector. Reveal a case, or end the session.",
     "hardest_head": "Case|Right|Truth|Answered",
     "readers": "Who is where",
     "readers_none": "Nobody has joined yet.",
@@ -75,6 +76,7 @@ SESSIONS: dict[str, str] = {
     "note": "Case {n} of {total}: {answered} answered, {waiting} of {joined} have not yet.",
     "note_wait": "Case {n} of {total}: {answered} answered, {waiting} of {joined} have not yet. "
     "Their answers will not count once it is shown.",
+    "host": "the educator at this machine",
     "note_shown": "Case {n} of {total} is shown to all. {waiting} of {joined} have not answered "
     "it; they see no truth on their own page before they do.",
     "shown": "Case {n} of {total}",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import segno
 
 from octtutor.core.diagnosis import LABELS
+from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.core.session import Session
 from octtutor.stats.intervals import Figure
 from octtutor.tutor.board import UNGRADABLE, AgainstModel, Board, CaseLine, Reader
@@ -38,7 +39,7 @@ def door_view(session: Session, link: str) -> str:
     facts = SESSIONS["opened_by"].format(
         quiz=session.quiz,
         n=len(session.cases),
-        educator=session.educator,
+        educator=session.educator if session.educator != AT_THE_MACHINE else SESSIONS["host"],
         model=session.model or SESSIONS["no_model"],
     )
     told = f"<h2>{escape(session.title)}</h2><p class='facts'>{escape(facts)}</p>"

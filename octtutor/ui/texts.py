@@ -58,7 +58,8 @@ DESK: dict[str, str] = {
     "commit": "Commit",
     "you_first": "You, first",
     "you_then": "then",
-    "mark_hint": "Click where you see it (or move there with the arrow keys)",
+    "mark_hint": "Click where you see it (or arrow keys)",
+    "mark_first": "Show where it is first.",
     "hit": "✓ You found the place",
     "missed": "✗ {n} px from the place",
     "timed_out": "The time was over",
@@ -78,6 +79,8 @@ DESK: dict[str, str] = {
     "results": "Results",
     "end": "End quiz",
     "end_sure": "End now? Your answers are kept.",
+    "end_exam_sure": "End the exam now? It counts as taken, and cases without an answer are not "
+    "right.",
     "right": "Right",
     "wrong": "Not right",
     "you": "You",
@@ -171,7 +174,7 @@ JOIN: dict[str, str] = {
     "paused": "The session is paused. Your educator lets it go on.",
     "discussed": "Case {n} is being discussed on the projector. Answers to it do not count any "
     "more.",
-    "shown": "Your educator shows case {n} to all.",
+    "shown": "Your educator shows case {n} to all. Wait: your own goes on afterwards.",
 }
 
 QUIZZES: dict[str, str] = {
@@ -183,7 +186,8 @@ QUIZZES: dict[str, str] = {
     "start": "Start",
     "retest": "Start the retest",
     "choose_first": "Expected a quiz. None is chosen. Choose one.",
-    "no_feedback": "No feedback until the end. The clock goes on while you are away.",
+    "no_feedback": "No feedback until the end.",
+    "clock": "The clock goes on while you are away.",
     "feedback": "The truth is told after each case.",
     "second_look": "After each answer you see the model's and may change yours.",
     "mark_where": "You show where the finding is.",
@@ -205,8 +209,10 @@ OUTCOME: dict[str, str] = {
     "passed": "Passed",
     "failed": "Not passed",
     "mark": "{mark:.0%} right of all cases are needed.",
-    "seen": "{n} of the {asked} cases are of patients whom you had seen before: this flatters.",
-    "unseen": "No case is of a patient whom you had seen before.",
+    "seen": "{n} of the {asked} cases are of patients whom you had read before: this flatters.",
+    "unseen": "No case is of a patient whom you had read before (examples in Learn not counted).",
+    "score": "{right} of all {asked} cases right.",
+    "first": "The figures are of your first answers, before the model's was seen.",
     "trained_on": "{n} of the {asked} cases are of patients that the model was trained on: there "
     "its answers are no proof of skill.",
     "retest_at": "Take it again, on other scans, from {when:%Y-%m-%d} on: what stays is what "
@@ -226,7 +232,7 @@ RESULTS: dict[str, str] = {
     "right": "right",
     "of": "{right} of {n}",
     "ungradable": "{n} ungradable (not counted as right; left out of the figures below)",
-    "early": "Ended early: {n} of {asked} cases answered.",
+    "early": "Ended before its last case: {n} of {asked} answered.",
     "confusion": "Your answers",
     "confusion_hint": "Rows: truth. Columns: your answer.",
     "per_class": "Class by class",

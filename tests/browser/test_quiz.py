@@ -270,10 +270,10 @@ def test_ending_early_shows_what_was_answered(page: Page, address: str):
     phase(page, "told")
     page.once("dialog", lambda dialog: dialog.accept())
     page.locator("button.end").click()
-    expect(page.locator(".results")).to_contain_text("1 of 10 cases answered")
+    expect(page.locator(".results")).to_contain_text("1 of 10 answered")
     page.locator("#again").click()
     page.locator("#last").click()
-    expect(page.locator(".results")).to_contain_text("1 of 10 cases answered")
+    expect(page.locator(".results")).to_contain_text("1 of 10 answered")
 
 
 def test_the_nickname_box_takes_digits_and_letters_without_answering(page: Page, address: str):
@@ -323,7 +323,7 @@ def test_an_answer_to_a_quiz_ended_in_another_tab_is_not_taken(page: Page, addre
     other.locator("button.end").click()
     expect(other.locator(".results")).to_be_visible()
     press(page, "1", "5")
-    expect(page.locator(".results")).to_contain_text("1 of 10 cases answered")
+    expect(page.locator(".results")).to_contain_text("1 of 10 answered")
 
 
 def test_the_reveal_keeps_zoom_and_light_and_moves_nothing(page: Page, address: str):

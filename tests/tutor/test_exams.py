@@ -184,6 +184,50 @@ def test_the_retest_comes_after_its_days_on_other_scans(
         exams.start_retest(trainee, eight)
 
 
+def test_a_retest_is_compared_with_the_last_exam(exams: Exams, practice, trainee, clock, eight):
+    take(practice, clock, exams.start(trainee, eight), right=0)
+    last = take(practice, clock, exams.start(trainee, eight), right=8)
+    clock.time += timedelta(days=15)
+    retest = take(practice, clock, exams.start_retest(trainee, eight), right=8)
+    assert retest.retest_of == last.id
+    assert outcome(exams, practice, retest).change.value == 0
+
+
+def test_an_exam_with_nothing_at_stake_can_be_looked_at_again(
+    exams: Exams, practice, trainee, clock, quizzes
+):
+    plain = EXAM.replace("pass_mark = 0.75", "").replace("attempts = 2", "")
+    quizzes.save(plain.replace("retest_days = 14", ""), "plain")
+    assert exams.may_review(take(practice, clock, exams.start(trainee, "plain"), right=0))
+
+
+def test_an_exam_of_a_session_is_looked_at_when_the_session_has_ended(
+    exams: Exams, practice, trainee, clock, eight, sessions
+):
+    code = sessions.open("ada", eight).code
+    attempt = sessions.join(code, trainee, "10.0.0.1")
+    assert attempt.options.attempts is None
+    practice.question(trainee, attempt.id)
+    practice.commit(trainee, attempt.id, 0, CNV, 3)
+    practice.end(trainee, attempt.id)
+    assert not exams.may_review(practice.answers(trainee, attempt.id)[0])
+    sessions.end(code)
+    assert exams.may_review(practice.answers(trainee, attempt.id)[0])
+
+
+def test_a_practice_does_not_end_a_session(exams: Exams, practice, trainee, eight, sessions):
+    code = sessions.open("ada", "first-ten").code
+    sessions.join(code, trainee, "10.0.0.1")
+    for begin in (
+        lambda: practice.start(trainee, EMBEDDED, 4),
+        lambda: exams.start(trainee, "first-ten"),
+    ):
+        with pytest.raises(StaleError, match="no session"):
+            begin()
+    sessions.end(code)
+    practice.start(trainee, EMBEDDED, 4)
+
+
 def test_a_retest_does_not_use_up_an_attempt(exams: Exams, practice, trainee, clock, eight):
     take(practice, clock, exams.start(trainee, eight), right=4)
     clock.time += timedelta(days=15)

@@ -264,6 +264,8 @@ def test_a_nickname_is_kept_short_and_may_be_anything_else(practice: Practice):
     assert ada.nickname == "Ada <b>L</b>"
     assert practice.enrol(ada.id, "Ada").id == ada.id
     assert practice.enrol("somebody else's made-up id", "Eve").id != "somebody else's made-up id"
+    drawn = "0d9fb9d2-7a0e-4c0f-9c1e-0a5f6a1b2c3d"  # a page's own, from its first load on
+    assert practice.enrol(drawn, "Two tabs").id == practice.enrol(drawn, "Two tabs").id == drawn
     assert practice.enrol(None, "A\ud800b\x00c").nickname == "Abc"
 
 

@@ -1,6 +1,10 @@
 """The desk's handlers: exams, second looks, sessions and reviews, without a browser."""
 
+import base64
+import csv
+import io
 import json
+import re
 
 import pytest
 
@@ -129,6 +133,19 @@ def test_a_running_exam_cannot_be_reviewed(desk, tab):
     assert "truth" not in reviewed.desk
 
 
+def test_the_file_of_an_exam_that_can_be_taken_again_holds_no_truth(desk, tab, quizzes):  # noqa: F811
+    quizzes.save(EXAM.replace("attempts = 1", "attempts = 2").replace("0.5", "1"), "four")
+    screen = tab.start(None, "Ada", "four", retest=False)
+    view = screen.desk
+    for _ in range(4):
+        screen_now = last(desk.commit(screen.browser, sent(view)))
+        view = screen_now.desk
+    link = re.search(r"base64,([A-Za-z0-9+/=]+)'", screen_now.card)
+    rows = list(csv.DictReader(io.StringIO(base64.b64decode(link[1]).decode())))
+    assert [row["answer"] for row in rows] == ["CNV"] * 4
+    assert {(row["truth"], row["right"], row["model_answer"]) for row in rows} == {("", "", "")}
+
+
 def test_an_exam_wants_its_mark(desk, tab, practice):  # noqa: F811
     screen = tab.start(None, "Ada", "four", retest=False)
     with pytest.raises(BadInputError, match="Expected a click"):
@@ -253,7 +270,7 @@ def test_the_end_of_a_session_brings_the_results(desk, joined, sessions):  # noq
     sessions.end(code)
     screen, _ = desk.poll(browser, None)
     assert screen.part == "results"
-    assert "1 of 10 cases answered" in screen.card
+    assert "1 of 10 answered" in screen.card
 
 
 def test_a_wrong_code_is_said_and_guessing_is_slowed_down(start):

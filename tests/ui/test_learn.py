@@ -18,6 +18,7 @@ from octtutor.store.sql import SqlStore
 from octtutor.tutor.atlas import Atlas, Example
 from octtutor.tutor.importing import EMBEDDED, import_scans
 from octtutor.ui.learn import (
+    LAYERS_TOPIC,
     LearnHandlers,
     contrast_html,
     example_html,
@@ -79,7 +80,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def handlers(atlas, shelf: Shelf) -> LearnHandlers:
-    return LearnHandlers(atlas(shelf))
+    return LearnHandlers(atlas(shelf), lambda trainee_id: trainee_id == "examined")
 
 
 def drawn(name: str, findings: tuple[Region, ...] = (), synthetic: bool = False) -> Example:
@@ -269,3 +270,12 @@ def test_all_styles_are_the_tabs_own():
     assert selectors
     assert all(one.startswith(".learn") for one in selectors)
     assert not re.search(r":(is|where|has)\([^)]*,", styles)
+
+
+def test_the_examples_are_closed_while_an_exam_runs(handlers):
+    for topic in LABELS:
+        with pytest.raises(BadInputError, match="Your exam runs"):
+            handlers.refuse_in_exam({"id": "examined"}, topic)
+    handlers.refuse_in_exam({"id": "examined"}, LAYERS_TOPIC)
+    for browser in (None, {"id": "another"}, {"id": 5}):
+        handlers.refuse_in_exam(browser, LABELS[0])

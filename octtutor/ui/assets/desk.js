@@ -306,7 +306,7 @@ function choose(word) {
   if (!isAsked() || isPaused()) return;
   choice = word;
   if (phase() === "ask") keepChoice(false);
-  hint(T.sure_now);
+  hint(wantsMark() && !mark ? T.mark_first : T.sure_now);
   drawMark();
   markChoice();
   setEnabled();
@@ -327,6 +327,7 @@ function placeMark(x, y) {
   if (phase() !== "ask" || !wantsMark() || isPaused()) return;
   const inside = (value, size) => Math.min(size - 1, Math.max(0, Math.round(value)));
   mark = [inside(x, view.width), inside(y, view.height)];
+  hint(T.sure_now);
   drawMark();
   setEnabled();
 }
@@ -458,7 +459,7 @@ const actions = {
   settle,
   keys: () => find("dialog").showModal(),
   "close-keys": () => find("dialog").close(),
-  end: () => { if (window.confirm(T.end_sure)) send("clear", { attempt: view.attempt }); },
+  end: () => { if (window.confirm(asks("exam") ? T.end_exam_sure : T.end_sure)) send("clear", { attempt: view.attempt }); },
 };
 
 function tickBox(selector) {
