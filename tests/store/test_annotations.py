@@ -102,7 +102,7 @@ def test_a_project_closes_and_opens_again(store: Store):
     assert store.find_project("first") == replace(PROJECT, closed_at=later(5))
     store.close_project("first", None)
     assert store.find_project("first") == PROJECT
-    with pytest.raises(StoreError, match="no (such )?project"):
+    with pytest.raises(StoreError, match=r"no (such )?project"):
         store.close_project("nope", NOW)
 
 
@@ -168,7 +168,7 @@ def test_a_reopened_scan_is_the_open_one_and_the_other_was_never_given(store: St
 
 
 def test_nothing_is_given_out_of_a_project_that_is_not_there(store: Store):
-    with pytest.raises(StoreError, match="no (such )?project"):
+    with pytest.raises(StoreError, match=r"no (such )?project"):
         store.assign("nope", "ada", LINE, NOW)
 
 
