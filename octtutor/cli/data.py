@@ -1,4 +1,4 @@
-"""`octtutor data import|audit`."""
+"""`octtutor data import|audit|draw`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from octtutor.cli.output import Json, note, print_json, progress_bar
 
-app = typer.Typer(help="Scans: import, audit.", no_args_is_help=True)
+app = typer.Typer(help="Scans: import, audit, doubt.", no_args_is_help=True)
 Source = Annotated[Path, typer.Argument(help="Folder, ZIP or tar in OCT2017 layout.")]
 
 

@@ -19,6 +19,7 @@ from octtutor.cli import (
     quiz,
     report,
     serving,
+    suspects,
 )
 from octtutor.cli.output import one_line_errors
 from octtutor.wiring import prepare_environment, read_settings
@@ -32,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("serve")(serving.serve)
+data.app.command("suspects")(suspects.suspects)
 app.add_typer(data.app, name="data")
 app.add_typer(phantom.app, name="phantom")
 app.command("train")(network.train)
