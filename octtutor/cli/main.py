@@ -8,6 +8,7 @@ import typer
 from PIL import Image
 
 from octtutor.cli import (
+    annotations,
     cache,
     data,
     educators,
@@ -47,6 +48,7 @@ models.app.command("rollback")(publishing.rollback)
 models.app.command("compare")(publishing.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(annotations.app, name="annotations")
 app.add_typer(cache.app, name="cache")
 app.add_typer(quiz.app, name="quiz")
 app.command("report")(report.report)

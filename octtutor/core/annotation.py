@@ -289,6 +289,8 @@ def check_mark(mark: Mark, width: int, height: int) -> Mark:
 def _fault(shape: Shape, width: int, height: int) -> str | None:
     if isinstance(shape, Brush):
         return _brush_fault(shape, width, height)
+    if isinstance(shape, Ellipse) and not math.isfinite(shape.angle):
+        return "Expected numbers as places. Received something else."
     corners = corners_of(shape)
     if not all(math.isfinite(value) for point in corners for value in point):
         return "Expected numbers as places. Received something else."

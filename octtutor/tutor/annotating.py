@@ -1,0 +1,810 @@
+"""Annotate: order readings, give scans out, take what is said of them, settle, look back.
+
+Whoever annotates learns nothing of a scan's label, name or other readings, nor whether it is a
+control. Nothing that was said is ever changed: each use case appends to the log.
+"""
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from octtutor.core.annotation import (
+    MAX_MARKS,
+    Assignment,
+    Entry,
+    Kind,
+    Mark,
+    Order,
+    Project,
+    Reading,
+    Source,
+    Standing,
+    agree,
+    check_mark,
+    check_reading,
+    is_settling,
+    present,
+    standing,
+)
+from octtutor.core.case import Case
+from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.prediction import Prediction
+from octtutor.datasets.decode import Pixels
+from octtutor.errors import (
+    BadInputError,
+    BadScanError,
+    ModelError,
+    NotAllowedError,
+    StaleError,
+    StoreError,
+)
+from octtutor.store.contract import Store
+from octtutor.store.rules import no_assignment
+from octtutor.tutor.annotators import (
+    SUGGESTED,
+    Report,
+    Sizes,
+    blind_readings,
+    by_scan,
+    complete_readings,
+    drawn_by_several,
+    findings_of,
+    is_complete,
+    report,
+    was_suggested,
+)
+from octtutor.tutor.outlining import strongest_area
+from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
+from octtutor.tutor.practice import MAX_RESPONSE_MS
+from octtutor.tutor.turns import Room, chance, controls_of, interest, said_by_others
+
+MOST_READERS, MOST_CONTROLS = 5, 0.15
+MAX_TITLE = 80
+MAX_NOTE, MAX_ID = 1000, 64
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_AHEAD = 50
+"""Scans that are named when one is asked for; of so many one is still free."""
+_TRIES = 5
+_LOOK = 200
+"""Scans that the model's order chooses among; choosing among more takes longer than reading."""
+_MOST_KEPT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A project and how far it has come, as one annotator sees it; all counts are scans.
+
+    Attributes:
+        project: the project.
+        scans: in its deck.
+        read: with one reading at least.
+        mine: read by whoever asks.
+        to_settle: in dispute.
+        done: of which it is known what holds.
+    """
+
+    project: Project
+    scans: int
+    read: int
+    mine: int
+    to_settle: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A scan to read. It tells nothing of what is known of the scan.
+
+    Attributes:
+        project: its name.
+        sha256: of the scan.
+        scan: uint8 (height, width).
+        width: pixels.
+        height: pixels.
+        synthetic: whether it is a drawn one.
+        mine: what the annotator has said so far, perhaps regions only.
+        position: which of the annotator's scans it is, from 1.
+        remaining: how many are there for them, this one too.
+        may_suggest: whether the model's suggestion is offered once this scan is answered.
+        notice: why the scan before was passed over; empty where none was.
+    """
+
+    project: str
+    sha256: str
+    scan: Pixels
+    width: int
+    height: int
+    synthetic: bool
+    mine: Reading | None
+    position: int
+    remaining: int
+    may_suggest: bool
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The model's answer, after the annotator's own."""
+
+    prediction: Prediction
+    agrees: bool
+    """Whether it is what the annotator said."""
+    trained_on: bool
+    """Whether the model was trained on scans of this patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A scan that an educator should settle; it shows what everybody said."""
+
+    sha256: str
+    readings: dict[str, Reading]
+    """By annotator."""
+    differ: bool
+    """Whether the diagnosis, or whether it is gradable, is in dispute."""
+    flagged: bool
+
+
+class Annotating:
+    """The use cases of annotating, of educators who are known to be such."""
+
+    def __init__(
+        self,
+        store: Store,
+        images: Images,
+        shelf: Shelf,
+        clock: Clock,
+        draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+    ) -> None:
+        """Take the parts; `draw_seed` gives a project's seed, which draws its controls."""
+        self._store, self._images, self._shelf = store, images, shelf
+        self._clock, self._draw_seed = clock, draw_seed
+        self._predictions: dict[tuple[str | None, str], Prediction] = {}
+
+    def create(
+        self,
+        name: str,
+        title: str,
+        deck: str,
+        readers: int = 1,
+        controls: float = 0.1,
+        order: Order = Order.RANDOM,
+        random_share: float = 0.2,
+        suggest: bool = False,
+    ) -> Project:
+        """Order a deck to be annotated; see `Project` for the arguments.
+
+        Raises:
+            BadInputError: a value is of no use, or there is no such deck with scans.
+            StaleError: the name is taken.
+        """
+        _check_name(name)
+        _check_title(title)
+        _check_between("readers", readers, 1, MOST_READERS)
+        _check_between("a whole number of readers", readers, int(readers), int(readers))
+        _check_between("a share of controls", controls, 0, MOST_CONTROLS)
+        _check_between("a share at random", random_share, 0, 1)
+        if order not in tuple(Order):
+            raise BadInputError(
+                f"Expected an order of {', '.join(Order)}. Received {str(order)[:64]!r}. Choose "
+                "again."
+            )
+        if not self._store.count_cases(deck):
+            raise BadInputError(
+                f"Expected a deck with scans. Received {deck[:64]!r}. Choose one of the list."
+            )
+        project = Project(
+            name=name,
+            title=title.strip(),
+            deck=deck,
+            readers=int(readers),
+            controls=float(controls),
+            order=Order(order),
+            random_share=float(random_share),
+            suggest=bool(suggest),
+            seed=self._draw_seed(),
+            created_at=self._clock(),
+        )
+        self._store.add_project(project)
+        return project
+
+    def projects(self, who: str) -> tuple[Overview, ...]:
+        """Return all projects, the latest first, with how far each has come."""
+        return tuple(self._overview(project, who) for project in self._store.projects())
+
+    def close(self, project: str) -> None:
+        """Let a project give out no more scans; what was begun can still be finished."""
+        self._store.close_project(self._project(project).name, self._clock())
+
+    def reopen(self, project: str) -> None:
+        """Let a closed project give out scans again."""
+        self._store.close_project(self._project(project).name, None)
+
+    def next(self, project: str, who: str) -> Task | None:
+        """Return the annotator's open scan, or else give them the next.
+
+        A scan that is gone from the data home is passed over, and the task's notice says so.
+
+        Returns:
+            None where nothing is left for them, or the project is closed.
+
+        Raises:
+            BadInputError: there is no such project, or the annotator's name is none.
+        """
+        order = self._project(project)
+        _check_who(who)
+        if order.closed_at is not None:
+            return None
+        notice = ""
+        while found := self._assign(order, who):
+            given, room = found
+            try:
+                scan = self._images.read(given.sha256)
+            except (StoreError, BadScanError) as error:
+                notice = str(error)
+                self._store.finish_assignment(project, given.sha256, who, self._clock(), True)
+            else:
+                return self._task(room, given, scan, notice)
+        return None
+
+    def record(
+        self,
+        project: str,
+        sha256: str,
+        who: str,
+        reading: Reading,
+        source: Source = Source.HUMAN,
+        model: str | None = None,
+        model_sha256: str | None = None,
+    ) -> None:
+        """Append what an annotator says; with a diagnosis, or ungradable, the scan is done.
+
+        Without either it is a draft: regions are safe, and the scan stays open. The same again
+        changes nothing.
+
+        Args:
+            project: its name.
+            sha256: of the scan.
+            who: the annotator.
+            reading: what they say.
+            source: their own, or what they did with the suggestion.
+            model: whose suggestion it was.
+            model_sha256: of its weights.
+
+        Raises:
+            BadInputError: the reading cannot be of this scan, or its source is not true.
+            StaleError: the scan is not theirs, was put aside, or was changed in another tab.
+            StoreError: the scan is gone from the data home.
+        """
+        order = self._project(project)
+        given = self._own(project, sha256, who)
+        log = self._store.entries_of(project, sha256)
+        said = self._checked(sha256, reading, given.done_at is not None)
+        shown = (model, model_sha256) if source is not Source.HUMAN else (None, None)
+        if source is not Source.HUMAN:
+            _check_source(log, who, source, shown)
+        before = present(log, who, settling=False)
+        if said != before or not _is_told(log, who, source):
+            self._append(order, sha256, who, Kind.READ, before, said, source, *shown)
+        if is_complete(said):
+            self._store.finish_assignment(project, sha256, who, self._clock(), False)
+
+    def skip(self, project: str, sha256: str, who: str) -> None:
+        """Put a scan aside: it is somebody else's then, and what was drawn is kept.
+
+        Raises:
+            StaleError: it is not this annotator's.
+        """
+        self._project(project)
+        self._store.finish_assignment(project, sha256, who, self._clock(), True)
+
+    def undo(self, project: str, who: str) -> Task | None:
+        """Take the annotator's last change back, or the last skip, and return to that scan.
+
+        Raises:
+            BadInputError: there is nothing to take back.
+            StaleError: it was changed in another tab meanwhile, or somebody else has it now.
+        """
+        order = self._project(project)
+        last = _last_change(self._store.entries_in(project), who)
+        skipped = _last_skip(self._store.assignments_in(project), who)
+        if skipped and (last is None or _skipped_at(skipped) >= last.at):
+            self._refuse_taken(order, skipped)
+            self._store.reopen_assignment(project, skipped.sha256, who)
+        elif last:
+            # first, since a reading that is open again is harmless, and none that is done is not
+            self._store.reopen_assignment(project, last.sha256, who)
+            self._append(order, last.sha256, who, Kind.UNDO, last.after, last.before)
+        else:
+            raise BadInputError("There is nothing of yours to take back. Read a scan first.")
+        return self.next(project, who)
+
+    def suggestion(self, project: str, sha256: str, who: str) -> Suggestion:
+        """Return the model's answer, waiting for it, after the annotator's own; noted in the log.
+
+        Raises:
+            NotAllowedError: the project offers none, or the scan is not answered yet.
+            StaleError: the scan is not theirs.
+            ModelError: the model cannot be used.
+            StoreError: the scan is gone from the data home.
+        """
+        mine, prediction, _ = self._after_first_answer(project, sha256, who)
+        case = self._store.get_case(self._project(project).deck, sha256)
+        trained_on = self._shelf.current().trained_on(sha256, case.patient)
+        return Suggestion(prediction, mine.diagnosis is prediction.label, trained_on)
+
+    def outline(self, project: str, sha256: str, who: str, label: Diagnosis) -> Mark:
+        """Return the strongest area of the model's map of a class as a region to be edited.
+
+        Raises:
+            BadInputError: the map shows nothing.
+            NotAllowedError, StaleError, ModelError, StoreError: see `suggestion`.
+        """
+        _, _, maps = self._after_first_answer(project, sha256, who)
+        height, width = self._images.read(sha256).shape
+        shape = strongest_area(maps[LABELS.index(label)], width, height)
+        return check_mark(Mark(uuid.uuid4().hex, "other", shape), width, height)
+
+    def disputes(self, project: str, who: str | None = None) -> tuple[Dispute, ...]:
+        """Return the scans to settle: readers differ, or one flagged it; those begun first first.
+
+        Controls are known and are in no dispute, unless flagged.
+
+        Args:
+            project: its name.
+            who: leave out what this educator has open to read: they are to read it blind.
+        """
+        order = self._project(project)
+        given = self._store.assignments_in(project)
+        controls = {one.sha256 for one in given if one.is_control}
+        own = {one.sha256 for one in given if one.who == who and one.done_at is None}
+        logs = by_scan(self._store.entries_in(project))
+        found = (_dispute(order, sha, log, sha in controls) for sha, log in logs.items())
+        return tuple(each for each in found if each is not None and each.sha256 not in own)
+
+    def settle(
+        self,
+        project: str,
+        sha256: str,
+        who: str,
+        reading: Reading | None,
+        before: Reading | None = None,
+    ) -> None:
+        """Decide what holds of a scan; None: nothing is settled any more.
+
+        Args:
+            project: its name.
+            sha256: of the scan.
+            who: the educator.
+            reading: what holds.
+            before: what was settled when the educator looked, None if nothing was.
+
+        Raises:
+            BadInputError: the reading has no diagnosis, or cannot be of this scan.
+            NotAllowedError: the educator has this scan to read.
+            StaleError: somebody else settled it meanwhile.
+            StoreError: the scan is not in the project, or gone from the data home.
+        """
+        order = self._project(project)
+        _check_who(who)
+        self._refuse_open(project, sha256, who)
+        if reading is not None:
+            self._store.get_case(order.deck, sha256)
+            reading = self._checked(sha256, reading, complete=True)
+        log = self._store.entries_of(project, sha256)
+        last = next((entry for entry in reversed(log) if is_settling(entry)), None)
+        if reading == (last.after if last else None) and (last is None or last.who == who):
+            return  # the same again
+        self._append(order, sha256, who, Kind.SETTLE, before, reading)
+
+    def history(self, project: str, sha256: str, who: str | None = None) -> tuple[Entry, ...]:
+        """Return a scan's log, oldest first.
+
+        Args:
+            project: its name.
+            sha256: of the scan.
+            who: is refused while they have this scan to read.
+
+        Raises:
+            NotAllowedError: they have.
+        """
+        self._project(project)
+        self._refuse_open(project, sha256, who)
+        return self._store.entries_of(project, sha256)
+
+    def restore(self, project: str, sha256: str, entry_id: str, who: str) -> None:
+        """Make what an entry of the log said hold again, for all.
+
+        Whether an annotator or an educator said it: it becomes what is settled, in the name of
+        who restores it, and everybody's own readings stay theirs.
+
+        Raises:
+            BadInputError: there is no such entry, or it says nothing that can hold.
+            NotAllowedError: whoever asks has this scan to read.
+            StaleError: the scan was settled by somebody else meanwhile.
+        """
+        order = self._project(project)
+        _check_who(who)
+        self._refuse_open(project, sha256, who)
+        log = self._store.entries_of(project, sha256)
+        wanted = next((entry for entry in log if entry.id == entry_id), None)
+        if wanted is None or not (is_settling(wanted) or is_complete(wanted.after)):
+            raise BadInputError(
+                "Expected an entry of this scan's log that gives a diagnosis or calls it "
+                f"ungradable. Received {entry_id[:64]!r}. Choose another."
+            )
+        settled = standing(log).settled
+        if settled != wanted.after:
+            self._append(order, sha256, who, Kind.RESTORE, settled, wanted.after)
+
+    def at(self, project: str, sha256: str, time: datetime, who: str | None = None) -> Standing:
+        """Return how a scan stood at a time, aware.
+
+        Raises:
+            NotAllowedError: see `history`.
+        """
+        log = self.history(project, sha256, who)
+        return standing(entry for entry in log if entry.at <= time)
+
+    def figures(self, project: str) -> Report:
+        """Return how far a project's annotators agree, with each other and with the controls.
+
+        Scans in which several drew are read from disk, for their sizes.
+        """
+        order = self._project(project)
+        entries = self._store.entries_in(project)
+        truths = {case.sha256: case.label for case in self._store.cases_of(order.deck)}
+        sizes = sizes_of(self._images, drawn_by_several(blind_readings(by_scan(entries))))
+        return report(entries, self._store.assignments_in(project), truths, sizes)
+
+    def _project(self, name: str) -> Project:
+        found = self._store.find_project(name) if isinstance(name, str) else None
+        if found is None:
+            raise BadInputError(
+                f"Expected an annotation project. Received {str(name)[:64]!r}, which is none. "
+                "Choose one of the list."
+            )
+        return found
+
+    def _overview(self, project: Project, who: str) -> Overview:
+        logs = by_scan(self._store.entries_in(project.name))
+        stands = [standing(log) for log in logs.values()]
+        readings = [complete_readings(stand) for stand in stands]
+        return Overview(
+            project=project,
+            scans=self._store.count_cases(project.deck),
+            read=sum(map(bool, readings)),
+            mine=sum(who in each for each in readings),
+            to_settle=len(self.disputes(project.name)),
+            done=sum(result_of(stand, project) is not None for stand in stands),
+        )
+
+    def _look(self, project: Project) -> Room:
+        entries = self._store.entries_in(project.name)
+        cases = self._store.cases_of(project.deck)
+        given = self._store.assignments_in(project.name)
+        return Room(project, cases, controls_of(project, cases), given, by_scan(entries))
+
+    def _assign(self, project: Project, who: str) -> tuple[Assignment, Room] | None:
+        for _ in range(_TRIES):
+            room = self._look(project)
+            running = any(one.done_at is None for one in room.of(who))
+            line = () if running else self._line(room, who)
+            if not running and not line:
+                return None
+            found = self._store.assign(project.name, who, line, self._clock())
+            if found:
+                return found, room
+        return None  # all in line was taken, again and again
+
+    def _line(self, room: Room, who: str) -> tuple[tuple[str, bool], ...]:
+        """Return the next scans for an annotator, first first, and which are controls.
+
+        Whether the next is a control, and whether it comes at random, is drawn from the seed for
+        each of the annotator's scans; controls then follow the same order as all.
+        """
+        project, count = room.project, str(len(room.of(who)))
+        wants_control = chance(project, "control", who, count) < project.controls
+        at_random = chance(project, "random", who, count) < project.random_share
+        free = room.free(who)
+        ordered = sorted(free, key=lambda case: chance(project, "order", case.sha256))
+        if not at_random and project.order is not Order.RANDOM:
+            ordered = self._by_model(room, who, ordered)
+        ordered.sort(key=lambda case: (case.sha256 in room.controls) != wants_control)
+        there = (case for case in ordered if self._images.place(case.sha256).exists())
+        return tuple((case.sha256, case.sha256 in room.controls) for case in islice(there, _AHEAD))
+
+    def _by_model(self, room: Room, who: str, cases: Sequence[Case]) -> list[Case]:
+        """Put those first that the model is known to be at odds with, most so first of all."""
+        try:
+            predictor = self._shelf.current()
+        except ModelError:
+            return list(cases)
+        known = [case for case in cases if predictor.knows(case.sha256)][:_LOOK]
+        scores: dict[str, float] = {}
+        for case in known:
+            prediction = self._recall(predictor, case.sha256)
+            if prediction is not None:
+                said = said_by_others(room.logs.get(case.sha256, ()), who) or [case.label]
+                scores[case.sha256] = interest(room.project.order, prediction, said)
+        first = [case for case in cases if case.sha256 in scores]
+        first.sort(key=lambda case: -scores[case.sha256])
+        return [*first, *(case for case in cases if case.sha256 not in scores)]
+
+    def _recall(self, predictor: Predictor, sha256: str) -> Prediction | None:
+        """Return a kept answer of the model; answers are few bytes and are held."""
+        key = predictor.sha256, sha256
+        if key not in self._predictions:
+            try:
+                prediction, _ = predictor.read(sha256, self._images.read(sha256))
+            except (ModelError, StoreError, BadScanError):
+                return None
+            if len(self._predictions) >= _MOST_KEPT:
+                self._predictions.clear()
+            self._predictions[key] = prediction
+        return self._predictions.get(key)
+
+    def _task(self, room: Room, given: Assignment, scan: Pixels, notice: str) -> Task:
+        project, who = room.project, given.who
+        height, width = map(int, scan.shape)
+        others = [case for case in room.free(who) if case.sha256 != given.sha256]
+        return Task(
+            project=project.name,
+            sha256=given.sha256,
+            scan=scan,
+            width=width,
+            height=height,
+            synthetic=self._store.get_case(project.deck, given.sha256).synthetic,
+            mine=present(room.logs.get(given.sha256, ()), who, settling=False),
+            position=sum(one.done_at is not None and not one.skipped for one in room.of(who)) + 1,
+            remaining=len(others) + 1,
+            may_suggest=project.suggest,
+            notice=notice,
+        )
+
+    def _find_own(self, project: str, sha256: str, who: str | None) -> Assignment | None:
+        given = self._store.assignments_in(project)
+        return next((one for one in given if (one.sha256, one.who) == (sha256, who)), None)
+
+    def _own(self, project: str, sha256: str, who: str) -> Assignment:
+        given = self._find_own(project, sha256, who)
+        if given is None:
+            raise no_assignment()
+        if given.skipped:
+            raise StaleError("You put this scan aside. Take that back first (Undo).")
+        return given
+
+    def _refuse_taken(self, project: Project, skipped: Assignment) -> None:
+        given = self._store.assignments_in(project.name)
+        taken = sum(one.sha256 == skipped.sha256 and not one.skipped for one in given)
+        if taken >= project.readers and not skipped.is_control:
+            raise StaleError("Somebody else has the scan that you put aside. Go on with the next.")
+
+    def _refuse_open(self, project: str, sha256: str, who: str | None) -> None:
+        given = self._find_own(project, sha256, who)
+        if given is not None and given.done_at is None:
+            raise NotAllowedError(
+                "You have this scan to read, and are not to know what others say. Read it first, "
+                "or skip it."
+            )
+
+    def _checked(self, sha256: str, reading: Reading, complete: bool) -> Reading | None:
+        """Return a reading as it is kept; a draft without anything in it is none."""
+        height, width = map(int, self._images.read(sha256).shape)
+        if complete and not is_complete(reading):
+            raise BadInputError(
+                "Expected a diagnosis, or that the scan is ungradable. Received neither. Choose."
+            )
+        if not reading.gradable and reading.diagnosis is not None:
+            raise BadInputError(
+                f"Expected no diagnosis of an ungradable scan. Received {reading.diagnosis}. "
+                "Choose again."
+            )
+        if is_complete(reading):
+            check_reading(reading, width, height)
+        else:  # a draft's regions are checked as they will be with a class
+            check_reading(replace(reading, diagnosis=LABELS[0]), width, height)
+        kept = _tidied(reading)
+        return None if kept == replace(_NOTHING, response_ms=kept.response_ms) else kept
+
+    def _after_first_answer(
+        self, project: str, sha256: str, who: str
+    ) -> tuple[Reading, Prediction, Maps]:
+        """Return the own answer and then the model's; note in the log that it was shown."""
+        order = self._project(project)
+        self._own(project, sha256, who)
+        log = self._store.entries_of(project, sha256)
+        mine = present(log, who, settling=False)
+        if not order.suggest:
+            raise NotAllowedError("This project offers no suggestions of the model.")
+        if mine is None or not is_complete(mine):
+            raise NotAllowedError("The model's suggestion comes after your own answer. Answer.")
+        prediction, maps = self._shelf.current().read(sha256, self._images.read(sha256))
+        shown = prediction.model, prediction.model_sha256
+        if shown not in _shown_to(log, who):
+            self._append(order, sha256, who, Kind.READ, mine, mine, Source.HUMAN, *shown)
+        return mine, prediction, maps
+
+    def _append(
+        self,
+        project: Project,
+        sha256: str,
+        who: str,
+        kind: Kind,
+        before: Reading | None,
+        after: Reading | None,
+        source: Source = Source.HUMAN,
+        model: str | None = None,
+        model_sha256: str | None = None,
+    ) -> None:
+        self._store.append_entry(
+            Entry(
+                id=uuid.uuid4().hex,
+                at=self._clock(),
+                who=who,
+                deck=project.deck,
+                sha256=sha256,
+                project=project.name,
+                kind=kind,
+                before=before,
+                after=after,
+                source=source,
+                model=model,
+                model_sha256=model_sha256,
+            )
+        )
+
+
+_NOTHING = Reading(gradable=True, diagnosis=None)
+
+
+def result_of(standing: Standing, project: Project) -> Reading | None:
+    """Return what holds of a scan: what is settled, else what all its readers agree on.
+
+    Of an agreement the regions and findings of all readers are taken together, so that nothing
+    anybody saw is lost; confidence is the lowest of theirs.
+
+    Returns:
+        None while fewer have read it than should, or they differ.
+    """
+    if standing.settled is not None:
+        return standing.settled
+    readings = list(complete_readings(standing).values())
+    if len(readings) < project.readers or not agree(readings):
+        return None
+    first = readings[0]
+    return Reading(
+        gradable=first.gradable,
+        diagnosis=first.diagnosis,
+        findings=tuple(sorted(frozenset[str]().union(*map(findings_of, readings)))),
+        marks=_merged(readings),
+        confidence=min(reading.confidence for reading in readings),
+    )
+
+
+def sizes_of(images: Images, hashes: Iterable[str]) -> Sizes:
+    """Return width and height of scans, pixels; those gone from the data home are left out."""
+    sizes: dict[str, tuple[int, int]] = {}
+    for sha256 in hashes:
+        try:
+            height, width = images.read(sha256).shape
+        except (StoreError, BadScanError):
+            continue
+        sizes[sha256] = int(width), int(height)
+    return sizes
+
+
+def _merged(readings: Sequence[Reading]) -> tuple[Mark, ...]:
+    """Return the regions of all, each once, by finding, with identities of their own."""
+    marks = {(m.finding, m.caption, m.shape): m for reading in readings for m in reading.marks}
+    by_finding = sorted(marks.values(), key=lambda mark: mark.finding)[:MAX_MARKS]
+    return tuple(replace(mark, id=f"m{n}") for n, mark in enumerate(by_finding, start=1))
+
+
+def _dispute(
+    project: Project, sha256: str, log: Sequence[Entry], is_control: bool
+) -> Dispute | None:
+    stand = standing(log)
+    readings = complete_readings(stand)
+    flagged = any(reading.flagged for reading in stand.readings.values())
+    done = len(readings) >= project.readers and not is_control
+    differ = done and not agree(readings.values())
+    if stand.settled is not None or not (differ or flagged):
+        return None
+    return Dispute(sha256, dict(stand.readings), differ, flagged)
+
+
+def _shown_to(log: Iterable[Entry], who: str) -> set[tuple[str | None, str | None]]:
+    return {(entry.model, entry.model_sha256) for entry in log if entry.who == who}
+
+
+def _check_source(
+    log: Sequence[Entry], who: str, source: Source, model: tuple[str | None, str | None]
+) -> None:
+    shown = was_suggested(log, who) and model in _shown_to(log, who) and model[0] is not None
+    if source not in SUGGESTED or not shown:
+        raise BadInputError(
+            f"Expected a suggestion that was shown to you. Received {str(source)!r} of the model "
+            f"{str(model[0])[:64]!r}. Ask for the suggestion first."
+        )
+
+
+def _is_told(log: Sequence[Entry], who: str, source: Source) -> bool:
+    """Whether the log says already where an annotator's present reading comes from."""
+    own = [entry for entry in log if entry.who == who and not is_settling(entry)]
+    return source is Source.HUMAN or (bool(own) and own[-1].source is source)
+
+
+def _last_change(entries: Iterable[Entry], who: str) -> Entry | None:
+    """Return an annotator's last change that was not taken back."""
+    changes: list[Entry] = []
+    for entry in entries:
+        if entry.who != who or is_settling(entry) or entry.source is Source.IMPORTED:
+            continue
+        if entry.kind is Kind.UNDO:
+            del changes[-1:]
+        elif entry.before != entry.after:
+            changes.append(entry)
+    return changes[-1] if changes else None
+
+
+def _last_skip(given: Iterable[Assignment], who: str) -> Assignment | None:
+    mine = (one for one in given if one.who == who and one.skipped)
+    return max(mine, key=_skipped_at, default=None)
+
+
+def _skipped_at(given: Assignment) -> datetime:
+    assert given.done_at is not None  # what is skipped is done
+    return given.done_at
+
+
+def _tidied(reading: Reading) -> Reading:
+    """Return a reading with numbers that can be, and a note that is no book."""
+    return replace(
+        reading,
+        findings=tuple(dict.fromkeys(reading.findings)),
+        marks=tuple(
+            replace(mark, id=_plain(mark.id)[:MAX_ID], caption=_plain(mark.caption))
+            for mark in reading.marks
+        ),
+        confidence=min(max(reading.confidence, 0), 5),
+        response_ms=min(max(reading.response_ms, 0), MAX_RESPONSE_MS),
+        note=_plain(reading.note)[:MAX_NOTE],
+    )
+
+
+def _plain(text: str) -> str:
+    """Return a text that can be written as UTF-8: a browser can send halves of characters."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadInputError(
+            "Expected a name of small letters, digits and -, at most 64. Received "
+            f"{name[:80]!r}. Give another."
+        )
+
+
+def _check_title(title: str) -> None:
+    if not 1 <= len(title.strip()) <= MAX_TITLE:
+        raise BadInputError(
+            f"Expected a title of 1 to {MAX_TITLE} characters. Received {len(title.strip()):,}. "
+            "Write another."
+        )
+
+
+def _check_between(what: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not low <= value <= high:
+        raise BadInputError(f"Expected {what}, {low} to {high}. Received {value!r}. Choose again.")
+
+
+def _check_who(who: str) -> None:
+    if not isinstance(who, str) or not 1 <= len(who) <= 64 or not who.isprintable():
+        raise BadInputError(
+            f"Expected an annotator's name. Received {str(who)[:64]!r}. Sign in again."
+        )

@@ -1,0 +1,204 @@
+"""A folder in OCT2017 layout, of what is settled or agreed on, that training and import take.
+
+`CLASS/LABEL-PATIENT-N.ext` holds the scan's own bytes, `masks/` a PNG of the same name, whatever
+its suffix, that is 255 in the lesion, and `cases.csv` the findings, as `octtutor phantom make` has.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from octtutor.core.annotation import FINDINGS, Mark, Reading, Spot, Standing, agree
+from octtutor.datasets.decode import SUFFIXES, decode
+from octtutor.datasets.layout import is_scan
+from octtutor.datasets.sources import Member
+from octtutor.errors import BadScanError
+from octtutor.tutor.annotation_files.masks import to_brush, to_png
+from octtutor.tutor.annotation_files.scan import (
+    UNUSABLE,
+    AnnotatedScan,
+    Sheet,
+    base_name,
+    listed_words,
+    shown,
+    why,
+)
+from octtutor.tutor.annotation_files.table import Row, read_rows, write_rows
+from octtutor.tutor.shapes import Mask, union_mask
+
+TABLE = "cases.csv"
+_COLUMNS = (
+    "file",
+    "label",
+    "patient",
+    "synthetic",
+    "mask",
+    "findings",
+    "seed",
+    "sha256",
+    "readers",
+    "settled",
+)
+_NO_LESION = "foveal pit"
+_PATIENT = re.compile(r"^[A-Za-z0-9]{1,40}$")
+
+
+def write_folder(
+    scans: Iterable[AnnotatedScan],
+    read: Callable[[str], bytes],
+    readers: int = 1,
+    synthetic: frozenset[str] = frozenset(),
+) -> Iterator[tuple[str, bytes]]:
+    """Yield each file's name and bytes, the table last.
+
+    Left out is what is not settled and not agreed on, and what is ungradable or without a class.
+
+    Args:
+        scans: what was annotated.
+        read: returns a scan's own bytes by its SHA-256.
+        readers: how many must have read a scan that nobody settled.
+        synthetic: SHA-256 of the scans that were made and not taken.
+    """
+    rows: list[dict[str, Any]] = []
+    numbers: Counter[tuple[str, str]] = Counter()
+    for scan in scans:
+        held = hold(scan.standing, readers)
+        if not can_teach(scan, readers):
+            continue
+        label, patient = str(held[0].diagnosis), _patient(scan)
+        numbers[label, patient] += 1
+        name = f"{label}-{patient}-{numbers[label, patient]}{_suffix(scan.name)}"
+        mask = lesion_mask(held, scan.width, scan.height)
+        yield f"{label}/{name}", read(scan.sha256)
+        if mask is not None:
+            yield f"masks/{name}", to_png(mask)
+        rows.append(
+            {
+                "file": f"{label}/{name}",
+                "label": label,
+                "patient": patient,
+                "synthetic": str(scan.sha256 in synthetic).lower(),
+                "mask": f"masks/{name}" if mask is not None else "",
+                "findings": listed_words(common_findings(held)),
+                "sha256": scan.sha256,
+                "readers": len(scan.standing.readings),
+                "settled": str(scan.standing.settled is not None).lower(),
+            }
+        )
+    yield TABLE, write_rows(_COLUMNS, rows)
+
+
+def read_folder(members: Iterable[Member]) -> Sheet:
+    """Read a folder or archive in OCT2017 layout: each scan's class counts as settled.
+
+    A mask becomes painted pixels of the case's finding, or of `other` where there are several.
+    """
+    members = tuple(members)
+    masks = {
+        base_name(member.name): member
+        for member in members
+        if PurePosixPath(member.name).parent.name == "masks"
+    }
+    tables = [member for member in members if base_name(member.name) == TABLE]
+    facts = {base_name(row.get("file", "")): row for t in tables for row in read_rows(t.read())}
+    scans, faults = [], []
+    for member in members:
+        if is_scan(member.name):
+            name = base_name(member.name)
+            try:
+                scans.append(_to_scan(member, masks.get(name), facts.get(name, {})))
+            except UNUSABLE as error:
+                faults.append(f"{shown(member.name)}: {why(error)}")
+    return Sheet(tuple(scans), tuple(faults))
+
+
+def hold(standing: Standing, readers: int = 1) -> tuple[Reading, ...]:
+    """Return what holds of a scan: the settled reading, else all readings where they agree.
+
+    Args:
+        standing: how the scan stands.
+        readers: how many must have read it.
+
+    Returns:
+        Nothing where it is open.
+    """
+    if standing.settled is not None:
+        return (standing.settled,)
+    found = tuple(standing.readings.values())
+    return found if len(found) >= max(readers, 1) and agree(found) else ()
+
+
+def can_teach(scan: AnnotatedScan, readers: int = 1) -> bool:
+    """Whether a scan has a class that holds (see `hold`), and so belongs into the folder."""
+    held = hold(scan.standing, readers)
+    return bool(held) and all(reading.gradable and reading.diagnosis for reading in held)
+
+
+def common_findings(held: tuple[Reading, ...]) -> tuple[str, ...]:
+    """Return the findings that at least half of the readings name or draw."""
+    named = Counter(
+        name for one in held for name in {*one.findings, *(m.finding for m in one.marks)}
+    )
+    return tuple(name for name in FINDINGS if 2 * named[name] >= len(held) and named[name])
+
+
+def lesion_mask(held: tuple[Reading, ...], width: int, height: int) -> Mask | None:
+    """Return the pixels that at least half of the readings have in a lesion, uint8, 0 or 255.
+
+    A foveal pit is no lesion, and a spot has no area.
+
+    Returns:
+        uint8 (height, width), None where there is no such pixel.
+    """
+    votes = np.zeros((height, width), np.uint16)
+    for reading in held:
+        votes += union_mask(filter(_is_lesion, reading.marks), width, height) > 0
+    mask = np.where((votes > 0) & (2 * votes >= len(held)), 255, 0).astype(np.uint8)
+    return mask if mask.any() else None
+
+
+def _is_lesion(mark: Mark) -> bool:
+    return mark.finding != _NO_LESION and not isinstance(mark.shape, Spot)
+
+
+def _patient(scan: AnnotatedScan) -> str:
+    """Return a patient's number that can stand in a file's name; the same for the same patient."""
+    if _PATIENT.match(scan.patient):
+        return scan.patient
+    return hashlib.sha256((scan.patient or scan.sha256).encode()).hexdigest()[:12]
+
+
+def _suffix(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in SUFFIXES else ".png"
+
+
+def _to_scan(member: Member, mask: Member | None, facts: Row) -> AnnotatedScan:
+    data = member.read()
+    height, width = decode(data, member.name).shape
+    label = member.place.label
+    if label is None:
+        raise BadScanError("Expected a scan in a folder of its class. It is in none. Move it.")
+    findings = tuple(word for word in facts.get("findings", "").split("; ") if word in FINDINGS)
+    marks = _to_marks(mask, findings) if mask is not None else ()
+    settled = Reading(True, label, findings, marks)
+    return AnnotatedScan(
+        sha256=hashlib.sha256(data).hexdigest(),
+        name=member.name,
+        patient=member.place.patient or "",
+        width=width,
+        height=height,
+        standing=Standing({}, settled),
+    )
+
+
+def _to_marks(mask: Member, findings: tuple[str, ...]) -> tuple[Mark, ...]:
+    pixels = decode(mask.read(), mask.name)
+    lesions = [name for name in findings if name != _NO_LESION]
+    finding = lesions[0] if len(lesions) == 1 else FINDINGS[-1]
+    return (Mark("mask-1", finding, to_brush(pixels)),) if (pixels > 127).any() else ()
