@@ -23,6 +23,7 @@ from octtutor.tutor.atlas import Atlas
 from octtutor.tutor.educators import Educators
 from octtutor.tutor.exams import Exams
 from octtutor.tutor.importing import EMBEDDED, Imported, import_scans
+from octtutor.tutor.lessons import Lessons
 from octtutor.tutor.practice import Practice
 from octtutor.tutor.progress import Records
 from octtutor.tutor.quizzes import Quizzes
@@ -141,7 +142,7 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
     practice = Practice(store, images, shelf, now)
     exams = Exams(store, quizzes, shelf, now)
     sessions = Sessions(store, images, quizzes, shelf, now)
-    atlas = Atlas(store, images, shelf)
+    atlas = Atlas(store, images, shelf, Lessons(store, images, now).regions_of)
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     rooms = Rooms(
         desk=desk,

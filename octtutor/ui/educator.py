@@ -17,6 +17,7 @@ from octtutor.core.educator import Educator
 from octtutor.errors import OctTutorError
 from octtutor.ui.doorkeeper import Doorkeeper
 from octtutor.ui.gate import EDUCATOR, UNDER, Gate
+from octtutor.ui.outline import library_route
 from octtutor.ui.page import look
 from octtutor.ui.signin import SignInPage
 from octtutor.ui.texts import EDUCATORS, TITLE
@@ -75,6 +76,7 @@ def build_educator_app(
     gate = Middleware(Gate, doorkeeper=doorkeeper, max_upload=max_upload)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=[gate])
     app.router.routes.extend(SignInPage(doorkeeper).routes(UNDER))
+    app.router.routes.append(library_route(UNDER))
     page.state_session_capacity = 100
     gr.mount_gradio_app(
         app,

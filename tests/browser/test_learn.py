@@ -117,6 +117,7 @@ def test_the_keyboard_alone_reaches_everything(page: Page, address: str):
     page.keyboard.press("Tab")  # each choice is a tab stop of its own in Gradio
     page.keyboard.press("Space")
     expect(page.locator(".learn .chapter.cnv")).to_be_visible()
+    page.wait_for_timeout(800)  # what follows the chapter is drawn: no hand is as fast
     reached: set[str] = set()
     wanted = {"learn-deck", "learn-outlines", "learn-map", "learn-others"}
     for _ in range(20):
