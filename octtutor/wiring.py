@@ -19,6 +19,7 @@ from octtutor.store.contract import Store
 from octtutor.store.engines import open_engine
 from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
+from octtutor.tutor.annotating import Annotating
 from octtutor.tutor.atlas import Atlas
 from octtutor.tutor.educators import Educators
 from octtutor.tutor.exams import Exams
@@ -167,6 +168,8 @@ def build_educators(
             educator without signing in.
         share: whether there will be a public link; likewise.
     """
+    from octtutor.ui.annotate import build_annotate_tab
+    from octtutor.ui.annotate_handlers import AnnotateHandlers
     from octtutor.ui.doorkeeper import Doorkeeper, is_local
     from octtutor.ui.educator import build_educator_app, build_educator_page
     from octtutor.ui.quizzes import QuizzesHandlers, build_quizzes_tab
@@ -190,9 +193,13 @@ def build_educators(
     opened = Sessions(archive.store, archive.images, quizzes, shelf, now)
     sessions = SessionsHandlers(opened, _session_exports(archive.store, opened, settings))
     quiz_files = QuizzesHandlers(quizzes, archive.images)
+    store, images = archive.store, archive.images
+    annotating, lessons = Annotating(store, images, shelf, now), Lessons(store, images, now)
+    annotate = AnnotateHandlers(annotating, lessons, store, images, now, uploads)
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),
         lambda page: build_quizzes_tab(page, quiz_files, require),
+        lambda page: build_annotate_tab(page, annotate, require),
         lambda page: build_scans_tab(page, scans, require),
         lambda page: build_train_tab(page, training, require),
     ]

@@ -33,7 +33,7 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def build_train_tab(page: gr.Blocks, handlers: TrainHandlers, require: RequireEducator) -> None:
     """Lay out the tab and connect it. Must be called inside the page's `gr.Tabs`."""
-    with gr.Tab(TRAIN["tab"], id="train"):
+    with gr.Tab(TRAIN["tab"], id="train") as tab:
         chosen, draft, seen = gr.State(None), gr.State(Draft()), gr.State(None)
         with gr.Tabs(elem_id="train-steps", overflow_behavior="wrap") as steps:
             data = _DataStep()
@@ -49,6 +49,7 @@ def build_train_tab(page: gr.Blocks, handlers: TrainHandlers, require: RequireEd
     room.connect_compare(comparison)
     room.connect_publish(publishing, run, plan)
     page.load(room.load, None, [data.decks, data.test, plan.start, plan.name], **_QUIET)
+    tab.select(room.see_decks, [data.decks, data.test], [data.decks, data.test], **_QUIET)
 
 
 class _DataStep:
@@ -265,6 +266,15 @@ class _Room:
                 ),
                 self._do.free_name("model-2"),
             )
+
+        return tuple(self._told(request, use))
+
+    def see_decks(self, decks: list[str], test: str, request: gr.Request) -> Any:
+        """Offer the decks as they are now: annotations may have become one."""
+
+        def use(educator: Educator) -> tuple[Any, ...]:
+            choices, tests = self._deck_choices()
+            return {**choices, "value": decks}, {**tests, "value": test}
 
         return tuple(self._told(request, use))
 

@@ -1,0 +1,168 @@
+"""An educator makes a project, reads it with the keys, draws, settles, and publishes a deck."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import serving
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
+    home: Path = tmp_path_factory.mktemp("annotate") / "home"
+    with serving(home) as served:
+        yield served
+
+
+def field(page: Page, elem_id: str) -> Locator:
+    return page.locator(f"#{elem_id}").locator("input, textarea").first
+
+
+def step(page: Page, name: str) -> None:
+    page.locator("#annotate-steps").get_by_role("tab", name=name).click()
+
+
+def enter(page: Page, address: str) -> None:
+    page.goto(f"{address}/educator/")
+    page.get_by_role("tab", name="Annotate").click()
+    expect(page.locator("#annotate-projects")).not_to_be_empty()
+
+
+def phase(page: Page, name: str) -> None:
+    expect(page.locator(f".annotator[data-phase={name}]")).to_be_visible()
+
+
+def task(page: Page) -> str:
+    """Return the name of the scan on the canvas, once it can be drawn on."""
+    board = page.locator("#annotate-outline .board[data-task]")
+    expect(board).to_be_visible()
+    return board.get_attribute("data-task") or ""
+
+
+def next_task(page: Page, before: str) -> str:
+    board = page.locator(f"#annotate-outline .board[data-task]:not([data-task='{before}'])")
+    expect(board).to_be_visible()
+    phase(page, "ask")
+    return task(page)
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def make_project(page: Page, name: str, title: str) -> None:
+    page.locator("#annotate-new button").first.click()
+    field(page, "annotate-name").fill(name)
+    field(page, "annotate-title").fill(title)
+    expect(field(page, "annotate-deck")).not_to_have_value("")
+    page.locator("#annotate-create").click()
+    expect(page.locator("#annotate-told")).to_contain_text("one reading each")
+
+
+def draw_box(page: Page) -> None:
+    board = page.locator("#annotate-outline .board")
+    place = board.bounding_box()
+    assert place
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x - 40, y - 25)
+    page.mouse.down()
+    page.mouse.move(x, y, steps=3)
+    page.mouse.move(x + 40, y + 25, steps=3)
+    page.mouse.up()
+    expect(page.locator("#annotate-outline .regions li")).to_have_count(1)
+    expect(page.locator("#annotate-outline .saving")).to_have_text("Saved")
+
+
+def test_a_project_is_read_settled_and_published(page: Page, address: str) -> None:
+    enter(page, address)
+    make_project(page, "first-look", "First <i>look</i>")
+    expect(page.locator("#annotate-projects")).to_contain_text("First <i>look</i>")
+    page.locator("#annotate-to-read").click()
+
+    first = task(page)
+    draw_box(page)
+    page.keyboard.press("n")
+    page.keyboard.type("a <b>note</b>")
+    page.keyboard.press("Enter")
+    press(page, "1", "i")
+    page.reload()
+    page.get_by_role("tab", name="Annotate").click()
+    step(page, "Read")
+    assert task(page) == first
+    expect(page.locator("#annotate-outline .regions li")).to_have_count(1)
+    expect(page.locator("[data-action=class-1]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-action=finding-1]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".annotator .note input")).to_have_value("a <b>note</b>")
+    press(page, "f", "4")
+
+    second = next_task(page, first)
+    press(page, "u", "5")
+    third = next_task(page, second)
+    press(page, "z")
+    assert next_task(page, third) == second
+    expect(page.locator("[data-action=ungradable]")).to_have_attribute("aria-pressed", "false")
+    press(page, "4", "5")
+    again = next_task(page, second)
+    press(page, "g", "3", "h", "2")
+    next_task(page, again)
+
+    step(page, "Settle")
+    readings = page.locator("#annotate-readings")
+    expect(readings.locator("figure")).to_have_count(1)
+    expect(readings).to_contain_text("flagged")
+    expect(readings).to_contain_text("a <b>note</b>")
+    expect(readings.locator("svg path")).to_have_count(1)
+    page.locator("#annotate-holds label").first.click()
+    page.locator("#annotate-settle").click()
+    expect(page.locator("#annotate-settled")).to_contain_text("Settled: CNV. 0 left.")
+
+    step(page, "Figures")
+    expect(page.locator("#annotate-figures")).to_contain_text("at this machine")
+    step(page, "Log")
+    expect(page.locator("#annotate-log")).to_contain_text("SHA-256")
+    expect(page.locator("#annotate-state figure").first).to_be_visible()
+
+    step(page, "Use")
+    page.locator("#annotate-export").click()
+    expect(page.locator("#annotate-files a")).to_have_count(6)
+    field(page, "annotate-publish-deck").fill("looked")
+    field(page, "annotate-publish-title").fill("Looked at")
+    page.locator("#annotate-publish").click()
+    expect(page.locator("#annotate-published")).to_contain_text(re.compile("3 scans published"))
+    page.locator("#annotate-train").click()
+    expect(page.locator("#train-steps")).to_be_visible()
+
+
+def test_keys_can_be_changed_and_a_clash_is_told(page: Page, address: str) -> None:
+    enter(page, address)
+    make_project(page, "keys", "Keys")
+    page.locator("#annotate-to-read").click()
+    first = task(page)
+    page.locator(".annotator [data-action=keys]").click()
+    page.locator("[data-map=skip]").click()
+    page.keyboard.press("f")
+    expect(page.locator(".annotator .told")).to_contain_text("is the key of")
+    page.locator("[data-map=skip]").click()
+    page.keyboard.press("j")
+    expect(page.locator("[data-map=skip]")).to_have_text("J")
+    page.locator("[data-do=close-keys]").click()
+    expect(page.locator("[data-action=skip] kbd")).to_have_text("J")
+    page.keyboard.press("j")
+    next_task(page, first)
+
+
+def test_the_tab_fits_a_phone(phone: Page, address: str) -> None:
+    enter(phone, address)
+    make_project(phone, "phone", "Phone")
+    phone.locator("#annotate-to-read").click()
+    first = task(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    phone.locator("[data-action=class-4]").tap()
+    phone.locator("[data-action=sure-3]").tap()
+    next_task(phone, first)
