@@ -244,7 +244,8 @@ def check_reading(reading: Reading, width: int, height: int) -> Reading:
         BadInputError: a finding is unknown, a class is missing or too much, or a region lies
             outside the scan, crosses itself, is empty or has too many points.
     """
-    if reading.gradable != (reading.diagnosis is not None) and not reading.marks:
+    is_draft = reading.gradable and reading.diagnosis is None and bool(reading.marks)
+    if reading.gradable != (reading.diagnosis is not None) and not is_draft:
         raise BadInputError(
             "Expected a diagnosis of a gradable scan, and none of an ungradable one. Received "
             f"{reading.diagnosis or 'none'}. Choose again."

@@ -329,7 +329,7 @@ class Store(ABC):
         The one that was open is as though it had never been given.
 
         Raises:
-            StaleError: there is none.
+            StaleError: there is none, or it was skipped and others have the scan meanwhile.
         """
 
     @abstractmethod

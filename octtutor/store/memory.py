@@ -22,6 +22,7 @@ from octtutor.store.rules import (
     check_count,
     check_entry,
     check_place,
+    check_reopening,
     find_open,
     first_free,
     joined_already,
@@ -496,6 +497,7 @@ class MemoryStore(Store):
         known = self._assignments.get((project, sha256, who))
         if known is None:
             raise no_assignment()
+        check_reopening(known, self.assignments_in(project), self._project(project).readers)
         for key, one in list(self._assignments.items()):
             if (one.project, one.who, one.done_at) == (project, who, None):
                 del self._assignments[key]

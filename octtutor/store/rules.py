@@ -143,6 +143,18 @@ def first_free(
     return None
 
 
+def check_reopening(again: Assignment, given: Iterable[Assignment], readers: int) -> None:
+    """Refuse to take a skip back when others have the scan meanwhile; a control is for all.
+
+    Raises:
+        StaleError: as many as may read it have it.
+    """
+    others = (one for one in given if one.sha256 == again.sha256 and one.who != again.who)
+    taken = sum(not one.skipped for one in others)
+    if again.skipped and not again.is_control and taken >= readers:
+        raise StaleError("Somebody else has the scan that you put aside. Go on with the next.")
+
+
 def find_open(given: Iterable[Assignment], who: str) -> Assignment | None:
     """Return the assignment that an annotator has not finished."""
     return next((one for one in given if one.who == who and one.done_at is None), None)

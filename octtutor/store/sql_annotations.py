@@ -10,6 +10,7 @@ from octtutor.core.annotation import Assignment, Entry, Project
 from octtutor.store import rows
 from octtutor.store.rules import (
     check_entry,
+    check_reopening,
     find_open,
     first_free,
     missing,
@@ -89,9 +90,12 @@ class SqlAnnotations(SqlSessions):
         place = _place(project, sha256, who)
         mine = and_(assignments.c.project == project, assignments.c.who == who)
         with self._write() as db:
-            _hold(db, project)
-            if db.scalar(select(assignments.c.who).where(place)) is None:
+            readers = _hold(db, project).readers
+            given = _assignments(db, project)
+            known = next((one for one in given if (one.sha256, one.who) == (sha256, who)), None)
+            if known is None:
                 raise no_assignment()
+            check_reopening(known, given, readers)
             other = and_(mine, assignments.c.done_at.is_(None), assignments.c.sha256 != sha256)
             db.execute(delete(assignments).where(other))
             db.execute(update(assignments).where(place).values(done_at=None, skipped=False))

@@ -38,6 +38,8 @@ _QUIET: dict[str, Any] = {
 }
 # not preprocessed: another process may have other choices
 _RAW: dict[str, Any] = {**_QUIET, "preprocess": False}
+_AHEAD: dict[str, Any] = {**_RAW, "show_progress": "full", "concurrency_id": "read-ahead"}
+_BAR = gr.Progress()
 _BUSY: dict[str, Any] = {**_RAW, "show_progress": "minimal"}
 _GO_TO_TRAIN = f"""() => {{
   const tabs = [...document.querySelectorAll("#educator-tabs button[role=tab]")];
@@ -451,9 +453,26 @@ class _Room:
 
         listed = [self._project, part.table, part.told]
         page.load(load, None, [self._project, part.table, part.deck], **_QUIET)
-        part.create.click(create, part.form, [*listed, part.name, part.title], **_RAW)
+        made = part.create.click(create, part.form, [*listed, part.name, part.title], **_RAW)
+        self._connect_reading_ahead(made, part)
         part.close.click(act(self._do.close), [self._project], listed, **_RAW)
         part.reopen.click(act(self._do.reopen), [self._project], listed, **_RAW)
+
+    def _connect_reading_ahead(self, made: Any, part: _ProjectsStep) -> None:
+        """Let the model answer a new project's scans, where its order goes by them."""
+
+        def read_ahead(request: gr.Request, project: Any, bar: gr.Progress = _BAR) -> Fill:
+            def show(done: int, total: int) -> None:
+                if done % 10 == 0 or done == total:
+                    bar((done, total), desc=ANNOTATE["reading_ahead"], unit="scans")
+
+            def use(who: str) -> Fill:
+                line = self._do.read_ahead(project, show)
+                return {part.told: told_line(line) if line else gr.skip()}
+
+            return self._told(request, use)
+
+        made.success(read_ahead, [self._project], [part.told], show_progress_on=part.told, **_AHEAD)
 
     def _listed(self, part: _ProjectsStep, who: str, project: Any, line: str) -> Fill:
         return {

@@ -152,6 +152,14 @@ class AnnotateHandlers:
         scans = self._store.count_cases(project.deck)
         return project.name, line.format(title=project.title, scans=scans, readers=project.readers)
 
+    def read_ahead(self, project: Any, progress: Callable[[int, int], None]) -> str:
+        """Let the model answer a project's scans, where its order goes by them; say how many."""
+        found = self._project(project)
+        if found.order is Order.RANDOM:
+            return ""
+        known = self._do.let_model_read(found.name, progress)
+        return ANNOTATE["read_ahead" if known else "not_read_ahead"].format(n=known)
+
     def close(self, project: Any) -> str:
         """Close a project."""
         self._do.close(self._project(project).name)

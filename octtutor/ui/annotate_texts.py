@@ -36,6 +36,10 @@ ANNOTATE: dict[str, str] = {
     "create": "Make the project",
     "created": "{title} is there: {scans:,} scans, {readers} reading each.",
     "one_reader": "{title} is there: {scans:,} scans, one reading each.",
+    "reading_ahead": "The model reads the scans that it is to order",
+    "read_ahead": "The model has answered {n:,} scans: the order goes by these, the rest comes at "
+    "random.",
+    "not_read_ahead": "The model cannot be asked: the scans come at random.",
     "close": "Close the project",
     "reopen": "Open it again",
     "closed": "It gives out no more scans.",

@@ -265,6 +265,21 @@ store.close()
 """
 
 
+def test_a_skipped_scan_that_others_have_meanwhile_is_not_taken_back(store: Store):
+    begin(store)
+    line = [(SCANS[0], False), (SCANS[1], True)]
+    store.assign("first", "ada", line, later(1))
+    store.finish_assignment("first", SCANS[0], "ada", later(2), True)
+    store.assign("first", "ben", line, later(3))
+    with pytest.raises(StaleError, match="Somebody else has the scan"):
+        store.reopen_assignment("first", SCANS[0], "ada")
+    control = store.assign("first", "ada", line, later(4))
+    assert control is not None
+    assert control.is_control
+    store.finish_assignment("first", SCANS[1], "ada", later(5), True)
+    store.reopen_assignment("first", SCANS[1], "ada")
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":

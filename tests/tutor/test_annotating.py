@@ -782,3 +782,28 @@ def test_a_broken_model_leaves_the_random_order(room):
     room._shelf.current().fault = "out of order"
     begin(room, order=Order.ENTROPY, random_share=0)
     assert len(read_all(room, "ada")) == 8
+
+
+def test_the_model_can_be_let_read_beforehand_and_says_how_far_it_is(room):
+    room._shelf = ToldShelf(KnowingPredictor(answers_of(room)))
+    begin(room, order=Order.ENTROPY)
+    told: list[tuple[int, int]] = []
+    assert room.let_model_read("p", lambda done, total: told.append((done, total))) == 8
+    assert told == [(n, 8) for n in range(1, 9)]
+    room.create("q", "t", "real", order=Order.RANDOM)
+    assert room.let_model_read("q") == 0
+    room._shelf.current().fault = "out of order"
+    room.create("r", "t", "real", order=Order.MARGIN)
+    assert (
+        Annotating(room._store, room._images, room._shelf, room._clock, lambda: 7).let_model_read(
+            "r"
+        )
+        == 0
+    )
+
+
+def test_an_ungradable_scan_has_no_diagnosis_whatever_is_drawn(room):
+    begin(room)
+    task = room.next("p", "ada")
+    with pytest.raises(BadInputError, match="ungradable"):
+        room.record("p", task.sha256, "ada", Reading(False, CNV, marks=(MARK,)))

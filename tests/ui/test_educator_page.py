@@ -104,11 +104,12 @@ def outcome(client: httpx.Client) -> dict:
     raise AssertionError("the event did not end")
 
 
-def function(client: httpx.Client, target: str) -> int:
+def function(client: httpx.Client, target: str, elem_id: str = "import") -> int:
     """The number of the event that fires on a component's trigger."""
     config = client.get("/educator/config").json()
-    found, *_ = (d["id"] for d in config["dependencies"] if target in [t[1] for t in d["targets"]])
-    return found
+    named = {c["id"] for c in config["components"] if c["props"].get("elem_id") == elem_id}
+    fires = ((d["id"], tuple(t)) for d in config["dependencies"] for t in d["targets"])
+    return next(number for number, (of, what, *_) in fires if of in named and what == target)
 
 
 def zipped(folder: Path, to: Path) -> Path:
