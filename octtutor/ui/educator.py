@@ -51,7 +51,7 @@ def build_educator_page(doorkeeper: Doorkeeper, tabs: Sequence[Tab]) -> gr.Block
         fill_width=True,
     ) as page:
         header = gr.HTML(_header(None), apply_default_css=False)
-        with gr.Tabs(elem_id="educator-tabs"):
+        with gr.Tabs(elem_id="educator-tabs", overflow_behavior="wrap"):
             for build_tab in tabs:
                 build_tab(page)
         page.load(greet, None, header, show_progress="hidden", api_visibility="private")

@@ -37,7 +37,7 @@ def build_page(rooms: Rooms) -> gr.Blocks:
             f"<p class='purpose'>{PURPOSE} <a href='educator/'>{EDUCATORS['link']}</a></p></header>"
         )
         desk = build_desk(rooms.desk)
-        with desk.rooms, gr.Tabs(elem_id="tabs"):
+        with desk.rooms, gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             nickname = build_practise_tab(page, rooms.practise, desk)
             build_learn_tab(rooms.learn, desk.browser)
             build_exams_tab(rooms.exams, desk, nickname)
