@@ -9,7 +9,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from octtutor.core.annotation import (
@@ -71,6 +71,8 @@ _AHEAD = 50
 _TRIES = 5
 _LOOK = 200
 """Scans that the model's order chooses among; choosing among more takes longer than reading."""
+UNDO_WITHIN = timedelta(seconds=60)
+"""How long an answer can be taken back to a scan that others have read: a slip, not a revision."""
 AHEAD = 1000
 """Scans that the model answers beforehand; about half a minute on two cores."""
 _MOST_KEPT = 50_000
@@ -338,6 +340,8 @@ class Annotating:
         Raises:
             BadInputError: there is nothing to take back.
             StaleError: it was changed in another tab meanwhile, or somebody else has it now.
+            NotAllowedError: others have read it too, and it was not just now: what they said can
+                be seen by then.
         """
         order = self._project(project)
         last = _last_change(self._store.entries_in(project), who)
@@ -345,6 +349,7 @@ class Annotating:
         if skipped and (last is None or _skipped_at(skipped) >= last.at):
             self._store.reopen_assignment(project, skipped.sha256, who)
         elif last:
+            self._refuse_late_undo(last)
             # first, since a reading that is open again is harmless, and none that is done is not
             self._store.reopen_assignment(project, last.sha256, who)
             self._append(order, last.sha256, who, Kind.UNDO, last.after, last.before)
@@ -385,15 +390,22 @@ class Annotating:
 
         Args:
             project: its name.
-            who: leave out what this educator has open to read: they are to read it blind.
+            who: leave out what this educator may still have to read: they are to read it blind.
         """
         order = self._project(project)
         given = self._store.assignments_in(project)
         controls = {one.sha256 for one in given if one.is_control}
-        own = {one.sha256 for one in given if one.who == who and one.done_at is None}
+        hidden = self.hidden_from(project, who) if who is not None else frozenset()
         logs = by_scan(self._store.entries_in(project))
         found = (_dispute(order, sha, log, sha in controls) for sha, log in logs.items())
-        return tuple(each for each in found if each is not None and each.sha256 not in own)
+        return tuple(each for each in found if each is not None and each.sha256 not in hidden)
+
+    def hidden_from(self, project: str, who: str) -> frozenset[str]:
+        """Return the scans that somebody reads, or may still be given, and is to read blind."""
+        room = self._look(self._project(project))
+        reading = {one.sha256 for one in room.of(who) if one.done_at is None}
+        is_open = room.project.closed_at is None
+        return frozenset(reading | {case.sha256 for case in room.free(who) if is_open})
 
     def settle(
         self,
@@ -436,13 +448,13 @@ class Annotating:
         Args:
             project: its name.
             sha256: of the scan.
-            who: is refused while they have this scan to read.
+            who: is refused while they have this scan to read, or may still be given it.
 
         Raises:
             NotAllowedError: they have.
         """
         self._project(project)
-        self._refuse_open(project, sha256, who)
+        self._refuse_hidden(project, sha256, who)
         return self._store.entries_of(project, sha256)
 
     def restore(self, project: str, sha256: str, entry_id: str, who: str) -> None:
@@ -607,13 +619,23 @@ class Annotating:
             raise StaleError("You put this scan aside. Take that back first (Undo).")
         return given
 
+    def _refuse_late_undo(self, last: Entry) -> None:
+        others = complete_readings(standing(self._store.entries_of(last.project, last.sha256)))
+        is_late = self._clock() - last.at > UNDO_WITHIN
+        if is_late and any(name != last.who for name in others):
+            raise NotAllowedError(
+                "Others have read this scan too, and what they said can be seen: a new answer "
+                "would not be blind. Settle it instead."
+            )
+
     def _refuse_open(self, project: str, sha256: str, who: str | None) -> None:
         given = self._find_own(project, sha256, who)
         if given is not None and given.done_at is None:
-            raise NotAllowedError(
-                "You have this scan to read, and are not to know what others say. Read it first, "
-                "or skip it."
-            )
+            raise _is_blind()
+
+    def _refuse_hidden(self, project: str, sha256: str, who: str | None) -> None:
+        if who is not None and sha256 in self.hidden_from(project, who):
+            raise _is_blind()
 
     def _checked(self, sha256: str, reading: Reading, complete: bool) -> Reading | None:
         """Return a reading as it is kept; a draft without anything in it is none."""
@@ -726,6 +748,13 @@ def _merged(readings: Sequence[Reading]) -> tuple[Mark, ...]:
     marks = {(m.finding, m.caption, m.shape): m for reading in readings for m in reading.marks}
     by_finding = sorted(marks.values(), key=lambda mark: mark.finding)[:MAX_MARKS]
     return tuple(replace(mark, id=f"m{n}") for n, mark in enumerate(by_finding, start=1))
+
+
+def _is_blind() -> NotAllowedError:
+    return NotAllowedError(
+        "You have this scan to read, now or later, and are not to know what others say. Read it "
+        "first, or skip it."
+    )
 
 
 def _dispute(

@@ -26,9 +26,11 @@ from octtutor.tutor.atlas import known_regions, trace
 from octtutor.tutor.importing import check_deck_name
 from octtutor.tutor.ports import Clock, Images
 from octtutor.tutor.shapes import union_mask
+from octtutor.tutor.turns import controls_of
 
 UNREAD, DISPUTED = "read by too few", "in dispute"
 UNGRADABLE, GONE = "ungradable", "gone from the data home"
+MISREAD = "controls that were read otherwise"
 _LAST = "foveal pit"
 """A landmark, no sign of disease: named after the lesions."""
 
@@ -130,9 +132,14 @@ class Lessons:
         self, project: Project, logs: Mapping[str, Sequence[Entry]], left_out: Counter[str]
     ) -> Iterator[Case]:
         """Give the cases to publish; count in `left_out` why others are not."""
-        for case in self._store.cases_of(project.deck):
+        cases = self._store.cases_of(project.deck)
+        controls = controls_of(project, cases)
+        for case in cases:
             log = logs.get(case.sha256, ())
             result = result_of(standing(log), project)
+            if result and case.sha256 in controls and _is_misread(case, result, log):
+                left_out[MISREAD] += 1
+                continue
             if result is None:
                 left_out[_why_not(log, project)] += 1
             elif result.diagnosis is None:
@@ -167,6 +174,11 @@ class Lessons:
                 if mask and hashlib.sha256(mask).hexdigest() == case.mask_sha256:
                     return _regions(marks, width, height)
         return ()
+
+
+def _is_misread(case: Case, result: Reading, log: Iterable[Entry]) -> bool:
+    """Whether a control's readers all say something else than what is known, unsettled."""
+    return result.diagnosis is not case.label and standing(log).settled is None
 
 
 def _why_not(log: Iterable[Entry], project: Project) -> str:

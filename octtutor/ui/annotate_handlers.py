@@ -232,6 +232,8 @@ class AnnotateHandlers:
 
     def _say(self, seat: _Seat, sent: dict[str, Any]) -> None:
         said = read_said(sent)
+        if is_complete(self._mine(seat)):
+            raise StaleError(ANNOTATE["said_already"])
         self._record(seat, lambda mine: replace(said, marks=mine.marks if mine else ()))
 
     def _correct(self, seat: _Seat, sent: dict[str, Any]) -> None:
@@ -390,9 +392,8 @@ class AnnotateHandlers:
         if not self.is_project(project):
             return []
         logs = by_scan(self._store.entries_in(project))
-        given = self._store.assignments_in(project)
-        own = {one.sha256 for one in given if one.who == who and one.done_at is None}
-        shown = [(sha256, log) for sha256, log in logs.items() if sha256 not in own]
+        hidden = self._do.hidden_from(project, who)
+        shown = [(sha256, log) for sha256, log in logs.items() if sha256 not in hidden]
         return [(_log_line(n, sha, log), sha) for n, (sha, log) in enumerate(shown, start=1)]
 
     def log(self, project: Any, sha256: Any, who: str) -> tuple[str, Choices]:

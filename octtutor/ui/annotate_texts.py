@@ -40,6 +40,8 @@ ANNOTATE: dict[str, str] = {
     "read_ahead": "The model has answered {n:,} scans: the order goes by these, the rest comes at "
     "random.",
     "not_read_ahead": "The model cannot be asked: the scans come at random.",
+    "said_already": "This scan is answered already, in another tab perhaps. That answer counts; "
+    "Undo takes it back.",
     "close": "Close the project",
     "reopen": "Open it again",
     "closed": "It gives out no more scans.",

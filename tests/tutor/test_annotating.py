@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields, replace
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -807,3 +808,36 @@ def test_an_ungradable_scan_has_no_diagnosis_whatever_is_drawn(room):
     task = room.next("p", "ada")
     with pytest.raises(BadInputError, match="ungradable"):
         room.record("p", task.sha256, "ada", Reading(False, CNV, marks=(MARK,)))
+
+
+def test_a_scan_that_may_still_come_is_hidden_with_what_others_say_of_it(room):
+    begin(room, readers=2)
+    task = room.next("p", "ada")
+    room.record("p", task.sha256, "ada", says(CNV, flagged=True))
+    assert room.disputes("p", "grace") == ()
+    with pytest.raises(NotAllowedError, match="now or later"):
+        room.history("p", task.sha256, "grace")
+    assert task.sha256 in room.hidden_from("p", "grace")
+    assert [each.sha256 for each in room.disputes("p", "ada")] == [task.sha256]
+    second = room.next("p", "grace")
+    while second.sha256 != task.sha256:
+        room.record("p", second.sha256, "grace", says(CNV))
+        second = room.next("p", "grace")
+    room.record("p", task.sha256, "grace", says(DME))
+    assert len(room.history("p", task.sha256, "grace")) == 2
+
+
+def test_an_answer_that_others_have_given_too_is_taken_back_at_once_or_not_at_all(room, clock):
+    begin(room, readers=2)
+    task = room.next("p", "ada")
+    room.record("p", task.sha256, "ada", says(CNV))
+    second = room.next("p", "grace")
+    while second.sha256 != task.sha256:
+        room.record("p", second.sha256, "grace", says(CNV))
+        second = room.next("p", "grace")
+    room.record("p", task.sha256, "grace", says(DME))
+    clock.pass_seconds(61)
+    with pytest.raises(NotAllowedError, match="would not be blind"):
+        room.undo("p", "grace")
+    clock.time -= timedelta(seconds=31)
+    assert room.undo("p", "grace").sha256 == task.sha256

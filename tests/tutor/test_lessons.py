@@ -177,3 +177,13 @@ def test_a_project_without_a_result_publishes_no_deck(room, lessons):
     with pytest.raises(BadInputError, match="8 read by too few"):
         lessons.publish("p", "taught", "Taught")
     assert room._store.find_deck("taught") is None
+
+
+def test_a_control_that_all_read_otherwise_is_not_published_as_they_read_it(room, lessons):
+    room.create("p", "First reading", "real", readers=1, controls=0.15, random_share=1)
+    labels = {case.sha256: case.label for case in room._store.cases_of("real")}
+    while task := room.next("p", "ada"):
+        wrong = DME if labels[task.sha256] is CNV else CNV
+        room.record("p", task.sha256, "ada", Reading(True, wrong))
+    done = lessons.publish("p", "taught", "Taught")
+    assert (done.added, done.left_out) == (7, {"controls that were read otherwise": 1})

@@ -498,3 +498,12 @@ def test_every_event_of_the_tab_asks_first_who_is_asking(handlers, project, stor
     assert len(asked) == len(events)
     assert store.entries_in(project) == ()
     assert store.assignments_in(project) == ()
+
+
+def test_a_tab_that_lags_behind_does_not_overwrite_an_answer(handlers, project, store):  # noqa: F811
+    stale = handlers.open(project, "ada")
+    handlers.act("ada", say(stale, "CNV", flagged=True))
+    with pytest.raises(StaleError, match="answered already"):
+        handlers.act("ada", say(stale, "DME"))
+    (entry,) = store.entries_in(project)
+    assert (entry.after.diagnosis, entry.after.flagged) == ("CNV", True)
