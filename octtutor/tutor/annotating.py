@@ -5,7 +5,6 @@ control. Nothing that was said is ever changed: each use case appends to the log
 """
 
 import re
-import secrets
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +56,7 @@ from octtutor.tutor.annotators import (
     report,
     was_suggested,
 )
+from octtutor.tutor.attempts import draw_seed
 from octtutor.tutor.outlining import strongest_area
 from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
 from octtutor.tutor.practice import MAX_RESPONSE_MS
@@ -162,7 +162,7 @@ class Annotating:
         images: Images,
         shelf: Shelf,
         clock: Clock,
-        draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+        draw_seed: Callable[[], int] = draw_seed,
     ) -> None:
         """Take the parts; `draw_seed` gives a project's seed, which draws its controls."""
         self._store, self._images, self._shelf = store, images, shelf

@@ -1,6 +1,7 @@
 """How an attempt begins, and which case it comes to next."""
 
 import random
+import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +17,11 @@ from octtutor.tutor.spacing import due, focus_of
 
 DUE = f"{ADAPTIVE}, what is due"
 """Order of a practice that keeps to the classes that were due when it began."""
+
+
+def draw_seed() -> int:
+    """Return a seed that nobody can guess, for what names none."""
+    return secrets.randbelow(2**31)
 
 
 def new_attempt(

@@ -1,20 +1,20 @@
 """Quizzes that trainees take: what is on offer, how often, the retest, and how it went."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from octtutor.core.answer import Answered
-from octtutor.core.quiz import Attempt
+from octtutor.core.quiz import Attempt, Options
 from octtutor.core.quizfile import QuizFile
 from octtutor.errors import BadInputError, StaleError
 from octtutor.stats.intervals import Figure, wilson
 from octtutor.stats.learning import change
 from octtutor.store.contract import Store
-from octtutor.tutor.attempts import new_attempt, refuse_beside_running
+from octtutor.tutor.attempts import draw_seed, new_attempt, refuse_beside_running
 from octtutor.tutor.ports import Clock, Shelf
 from octtutor.tutor.quizzes import Listed, Quizzes, Resolved
+from octtutor.tutor.results import has_passed, score
 
 SEEDED = "fixed, seeded"
 """Order of a quiz's cases."""
@@ -74,7 +74,7 @@ class Exams:
         quizzes: Quizzes,
         shelf: Shelf,
         clock: Clock,
-        draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+        draw_seed: Callable[[], int] = draw_seed,
     ) -> None:
         """Take the parts; `draw_seed` gives the seed of a retest."""
         self._store, self._quizzes, self._shelf = store, quizzes, shelf
@@ -97,7 +97,7 @@ class Exams:
         quiz = self._quizzes.find(key)
         refuse_beside_running(self._store, trainee_id)
         resolved = self._quizzes.resolve(quiz, self.patients_seen(trainee_id))
-        attempt = self._attempt(trainee_id, quiz, resolved, SEEDED, resolved_seed(quiz))
+        attempt = self._attempt(trainee_id, quiz, resolved, SEEDED, quiz.seed)
         self._store.start_attempt(attempt, quiz.options.attempts)
         return attempt
 
@@ -110,7 +110,7 @@ class Exams:
         """
         quiz = self._quizzes.find(key)
         mine = self._store.attempts_of(trainee_id)
-        due_at, last = _retest(quiz, mine), _last_of(quiz.key, mine)
+        due_at, last = _retest(quiz.key, quiz.options, mine), _last_of(quiz.key, mine)
         if due_at is None or last is None or self._clock() < due_at:
             raise BadInputError(
                 f"Expected a retest that is due. That of {quiz.title!r} is not"
@@ -131,17 +131,16 @@ class Exams:
         before = next((a for a in mine if a.id == attempt.retest_of), None)
         earlier = self._score(before) if before else None
         mark = attempt.options.pass_mark
-        right = _score(attempt, answers)
-        passed = None if mark is None else _has_passed(attempt, answers)
+        scored = score(attempt, answers)
         return Outcome(
-            right=right[0],
-            passed=passed,
+            right=scored[0],
+            passed=None if mark is None else has_passed(attempt, scored),
             pass_mark=mark,
             seen_before=self._seen_before(attempt, mine),
             trained_on=trained_on,
             retest_at=self._retest_of(attempt, mine),
             before=wilson(*earlier) if earlier else None,
-            change=change(earlier, right) if earlier else None,
+            change=change(earlier, scored) if earlier else None,
             may_review=self.may_review(attempt),
         )
 
@@ -157,7 +156,7 @@ class Exams:
             return True
         same = [a for a in self._store.attempts_of(attempt.trainee_id) if a.quiz == attempt.quiz]
         left = options.attempts is None or len(same) < options.attempts
-        return not left or _has_passed(attempt, self._store.answers_of(attempt.id))
+        return not left or has_passed(attempt, self._score(attempt))
 
     def patients_seen(self, trainee_id: str) -> frozenset[str]:
         """Return the patients of whom a trainee was shown a scan, in any deck."""
@@ -191,26 +190,23 @@ class Exams:
         faults = self._quizzes.check_listed(listed)
         scores = [(a, self._store.answers_of(a.id)) for a in ended]
         scored = [(a, given) for a, given in scores if given]
-        passes = [_has_passed(a, given) for a, given in scored]
+        passes = [has_passed(a, score(a, given)) for a, given in scored]
         return Offer(
             quiz=quiz,
             taken=len([a for a in _of(quiz, mine) if a.retest_of is None and not a.session]),
-            last=wilson(*_score(*scored[-1])) if scored else None,
+            last=wilson(*score(*scored[-1])) if scored else None,
             passed=any(passes) if passes and quiz.options.pass_mark is not None else None,
-            retest_at=_retest(quiz, mine),
+            retest_at=_retest(quiz.key, quiz.options, mine),
             fault=faults[0].what if faults else None,
         )
 
     def _retest_of(self, attempt: Attempt, mine: Sequence[Attempt]) -> datetime | None:
-        days = attempt.options.retest_days
-        taken = any(a.retest_of for a in mine if a.quiz == attempt.quiz)
-        if not days or taken or attempt.retest_of or attempt.session or attempt.ended_at is None:
+        if attempt.retest_of or attempt.session or attempt.ended_at is None:
             return None
-        last = _last_of(attempt.quiz, mine) or attempt
-        return (last.ended_at or attempt.ended_at) + timedelta(days=days)
+        return _retest(attempt.quiz, attempt.options, mine)
 
     def _score(self, attempt: Attempt) -> tuple[int, int]:
-        return _score(attempt, self._store.answers_of(attempt.id))
+        return score(attempt, self._store.answers_of(attempt.id))
 
     def _attempt(
         self,
@@ -238,11 +234,6 @@ class Exams:
         )
 
 
-def resolved_seed(quiz: QuizFile) -> int:
-    """Return the seed that drew or ordered a quiz's cases."""
-    return quiz.rule.seed if quiz.rule else quiz.seed
-
-
 def _of(quiz: QuizFile, mine: Sequence[Attempt]) -> list[Attempt]:
     return [attempt for attempt in mine if attempt.quiz == quiz.key]
 
@@ -253,22 +244,11 @@ def _last_of(quiz: str, mine: Sequence[Attempt]) -> Attempt | None:
     return next((a for a in reversed(ended) if a.retest_of is None), None)
 
 
-def _retest(quiz: QuizFile, mine: Sequence[Attempt]) -> datetime | None:
+def _retest(quiz: str, options: Options, mine: Sequence[Attempt]) -> datetime | None:
     """Return when the retest is due; None where there is none, or it was begun."""
-    last = _last_of(quiz.key, mine)
-    if not quiz.options.retest_days or last is None or last.ended_at is None:
+    last = _last_of(quiz, mine)
+    if not options.retest_days or last is None or last.ended_at is None:
         return None
-    if any(attempt.retest_of for attempt in _of(quiz, mine)):
+    if any(attempt.retest_of for attempt in mine if attempt.quiz == quiz):
         return None
-    return last.ended_at + timedelta(days=quiz.options.retest_days)
-
-
-def _score(attempt: Attempt, answers: Sequence[Answered]) -> tuple[int, int]:
-    """Return how many are right in the end, of all cases: those not reached are not right."""
-    return sum(item.final is item.answer.truth for item in answers), attempt.asked
-
-
-def _has_passed(attempt: Attempt, answers: Sequence[Answered]) -> bool:
-    mark = attempt.options.pass_mark
-    right, asked = _score(attempt, answers)
-    return mark is not None and right >= mark * asked - 1e-9
+    return last.ended_at + timedelta(days=options.retest_days)

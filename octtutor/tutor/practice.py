@@ -1,7 +1,6 @@
 """Practise: draw a quiz, show a scan, take the answer, then reveal."""
 
 import random
-import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,14 @@ from octtutor.core.schedule import ADAPTIVE, BALANCED, draw_balanced, draw_unsee
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError, BadScanError, ModelError, StaleError, StoreError
 from octtutor.store.contract import Store
-from octtutor.tutor.attempts import DUE, check_size, new_attempt, refuse_beside_running, with_case
+from octtutor.tutor.attempts import (
+    DUE,
+    check_size,
+    draw_seed,
+    new_attempt,
+    refuse_beside_running,
+    with_case,
+)
 from octtutor.tutor.limits import TimeLeft, milliseconds, time_left
 from octtutor.tutor.marking import MarkScore, check_mark, score_mark
 from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
@@ -107,7 +113,7 @@ class Practice:
         images: Images,
         shelf: Shelf,
         clock: Clock,
-        draw_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+        draw_seed: Callable[[], int] = draw_seed,
     ) -> None:
         """Take the parts; `draw_seed` gives the seed of a quiz whose trainee names none."""
         self._store, self._images, self._shelf = store, images, shelf
@@ -237,13 +243,12 @@ class Practice:
         attempt = self._own(trainee_id, attempt_id)
         if attempt.ended_at is not None:
             return None
-        done = len(self._store.answers_of(attempt_id))
-        if position >= done:
+        given = self._store.answers_of(attempt_id)
+        if position >= len(given):
             raise StaleError("This case has no answer yet. Answer it first.")
         self._refuse_paused(attempt)
-        if self._stage(attempt, done - 1) is Stage.LOOK:
-            return self._at(attempt, done - 1)
-        return self._at(attempt, done)
+        looks = bool(given) and _waits(attempt, given[-1])
+        return self._at(attempt, len(given) - 1 if looks else len(given))
 
     def commit(
         self,
@@ -378,7 +383,7 @@ class Practice:
         answered = self._answered(attempt_id, position)
         if self._is_exam_running(attempt, position):
             raise StaleError("The truth is told at the end of the exam. Go on.")
-        if self._stage(attempt, position) is Stage.LOOK:
+        if _waits(attempt, answered):
             raise StaleError("This case waits for your second look. Keep your answer or change it.")
         case = self._store.get_case(attempt.deck, answered.answer.sha256)
         scan = self._images.read(case.sha256)
@@ -503,17 +508,16 @@ class Practice:
         given = self._store.answers_of(attempt.id)
         if position >= len(given):
             return Stage.ASK
-        waits = _may_look(attempt, given[position]) and given[position].prediction is not None
-        return Stage.LOOK if waits else Stage.TOLD
+        return Stage.LOOK if _waits(attempt, given[position]) else Stage.TOLD
 
     def _case_to_answer(self, attempt: Attempt, position: int) -> Case:
         if not 0 <= position < len(attempt.cases):
             raise StaleError("There is no such case in this quiz. Reload the page.")
-        done = len(self._store.answers_of(attempt.id))
-        if position > done:
+        given = self._store.answers_of(attempt.id)
+        if position > len(given):
             raise StaleError(f"Case {position + 1} is not the next one.")
-        if done and self._stage(attempt, done - 1) is Stage.LOOK:
-            raise StaleError(f"Case {done} waits for your second look. Reload the page.")
+        if given and _waits(attempt, given[-1]):
+            raise StaleError(f"Case {len(given)} waits for your second look. Reload the page.")
         self._refuse_paused(attempt)
         return self._store.get_case(attempt.deck, attempt.cases[position])
 
@@ -590,6 +594,11 @@ def _may_look(attempt: Attempt, answered: Answered) -> bool:
     """Whether a case has a second look that was not taken yet."""
     wanted = attempt.options.second_look and not answered.answer.timed_out
     return wanted and answered.second is None
+
+
+def _waits(attempt: Attempt, answered: Answered) -> bool:
+    """Whether the model's answer is shown and the second look awaited."""
+    return _may_look(attempt, answered) and answered.prediction is not None
 
 
 def _is_nearly_over(left: TimeLeft) -> bool:

@@ -27,6 +27,7 @@ from octtutor.stats.learning import Point, change, moving_accuracy
 from octtutor.stats.signal import Detection, per_class_detection
 from octtutor.store.contract import Store
 from octtutor.tutor.ports import Clock
+from octtutor.tutor.results import has_passed, score
 from octtutor.tutor.spacing import Due, due
 
 BLOCK = 20
@@ -315,7 +316,7 @@ def exam_results(
         for attempt in attempts
         if attempt.options.is_exam and attempt.ended_at and attempt.id in known
     }
-    scores = {key: (_count_right(answers, key), attempt.asked) for key, attempt in ended.items()}
+    scores = {key: _score(attempt, answers) for key, attempt in ended.items()}
     return tuple(_exam(attempt, scores, given, patients) for attempt in ended.values())
 
 
@@ -330,18 +331,18 @@ def _exam(
         for answer in answers
         if answer.answered_at < attempt.started_at and answer.attempt_id != attempt.id
     }
-    score, earlier = scores[attempt.id], scores.get(attempt.retest_of or "")
-    share, mark = wilson(*score), attempt.options.pass_mark
+    scored, earlier = scores[attempt.id], scores.get(attempt.retest_of or "")
+    mark = attempt.options.pass_mark
     return ExamResult(
         attempt_id=attempt.id,
         quiz=attempt.quiz,
         at=attempt.ended_at or attempt.started_at,
-        score=share,
-        passed=None if mark is None else (share.value or 0.0) >= mark - 1e-9,
+        score=wilson(*scored),
+        passed=None if mark is None else has_passed(attempt, scored),
         pass_mark=mark,
         seen_before=sum(patients.get(sha256, sha256) in before for sha256 in attempt.cases),
         retest_of=attempt.retest_of,
-        change=change(earlier, score) if earlier else None,
+        change=change(earlier, scored) if earlier else None,
     )
 
 
@@ -504,8 +505,7 @@ def _spoils(attempt_id: str, attempts: Sequence[Attempt], answers: Sequence[Answ
     if attempt.session or attempt.options.can_be_repeated:
         return False
     taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
-    most, mark = attempt.options.attempts, attempt.options.pass_mark
-    passed = mark is not None and _count_right(answers, attempt.id) >= mark * attempt.asked - 1e-9
+    most, passed = attempt.options.attempts, has_passed(attempt, _score(attempt, answers))
     return not passed and (most is None or taken < most)
 
 
@@ -534,9 +534,9 @@ def _share(found: Iterable[bool]) -> Figure:
     return wilson(sum(counted), len(counted))
 
 
-def _count_right(answers: Iterable[Answered], attempt_id: str) -> int:
-    own = (item for item in answers if item.answer.attempt_id == attempt_id)
-    return sum(item.final is item.answer.truth for item in own)
+def _score(attempt: Attempt, answers: Iterable[Answered]) -> tuple[int, int]:
+    """Return an attempt's score, its answers picked out of all."""
+    return score(attempt, (item for item in answers if item.answer.attempt_id == attempt.id))
 
 
 def _spans(answers: Sequence[Answer]) -> tuple[Span, ...]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +83,17 @@ def results(
         median_seconds=float(np.median(times)) if times else None,
         marks=marks,
     )
+
+
+def score(attempt: Attempt, answers: Iterable[Answered]) -> tuple[int, int]:
+    """Return how many are right in the end, of all cases: those not reached are not right."""
+    return sum(item.final is item.answer.truth for item in answers), attempt.asked
+
+
+def has_passed(attempt: Attempt, scored: tuple[int, int]) -> bool:
+    """Whether a score, see `score`, reaches the attempt's pass mark; without one it does not."""
+    mark, (right, asked) = attempt.options.pass_mark, scored
+    return mark is not None and right >= mark * asked - 1e-9
 
 
 def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str, tells: bool = True) -> str:

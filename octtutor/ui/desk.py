@@ -1,7 +1,7 @@
 """The reading desk: cases of every kind of quiz are read here, and end in a card of results."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import gradio as gr
 
 from octtutor.core.answer import Answered, parse_choice
 from octtutor.core.diagnosis import LABELS
-from octtutor.core.quiz import Attempt
+from octtutor.core.quiz import Attempt, Trainee
 from octtutor.errors import BadInputError, OctTutorError, StaleError, StoreError
 from octtutor.tutor.exams import Exams
 from octtutor.tutor.practice import Practice, Question, Reveal, Stage
@@ -81,6 +81,11 @@ class DeskHandlers:
         if question is None:
             return self.results(attempt.trainee_id, attempt.id)
         return Screen(self._view(attempt, question))
+
+    def begin(self, trainee: Trainee, attempt: Attempt) -> Screen:
+        """Show the case that an attempt just begun is at, and let the browser keep whose it is."""
+        kept = {"id": trainee.id, "nickname": trainee.nickname}
+        return replace(self.go_to(attempt), browser=kept)
 
     def commit(self, browser: Browser, data: dict[str, Any]) -> Iterator[Screen]:
         """Record an answer, then reveal, or show the model's; says so when it is still loading."""

@@ -37,9 +37,7 @@ class ExamsHandlers:
         begin: Callable[[str, str], Attempt] = (
             self._exams.start_retest if retest else self._exams.start
         )
-        screen = self._desk.go_to(begin(trainee.id, key))
-        kept = {"id": trainee.id, "nickname": trainee.nickname}
-        return Screen(screen.desk, screen.card, kept, screen.reviews)
+        return self._desk.begin(trainee, begin(trainee.id, key))
 
     def now(self) -> datetime:
         """Return the time, which says whether a retest is due."""

@@ -18,6 +18,7 @@ from octtutor.errors import BadInputError, ModelError, OctTutorError
 from octtutor.tutor.atlas import Atlas, Example, LayerChart
 from octtutor.tutor.ports import Maps
 from octtutor.ui.browser import Browser, trainee_of
+from octtutor.ui.desk import message, told
 from octtutor.ui.learn_texts import CHAPTERS, LAYERS, LEARN, PAIRS, SOURCES, Chapter, caption
 from octtutor.ui.pictures import map_uri, scan_uri
 from octtutor.ui.texts import FULL_NAMES, LOOK_FOR, TELL_APART
@@ -119,11 +120,11 @@ class _Events:
         if deck is not None:
             return gr.skip()
         bar(0, desc=LEARN["drawing"])
-        decks = _told(self._handlers.decks)
+        decks = told(self._handlers.decks)
         if not decks:
             return gr.skip(), _note(LEARN["no_decks"]), gr.skip()
         first = decks[0][1]
-        body = _told(lambda: self._handlers.body(topic, first, 0))
+        body = told(lambda: self._handlers.body(topic, first, 0))
         return gr.Dropdown(decks, value=first), body, _tools(topic)
 
     def draw(
@@ -137,21 +138,21 @@ class _Events:
         return self._drawn(kept, topic, deck, _lot(page) + 1, bar)
 
     def maps(self, kept: Browser, topic: Any, deck: Any, page: Any, wanted: Any) -> Iterator[str]:
-        _told(lambda: self._handlers.refuse_in_exam(kept, topic))
+        told(lambda: self._handlers.refuse_in_exam(kept, topic))
         if wanted is not True or topic == LAYERS_TOPIC:
             yield ""
             return
         try:
             yield from self._handlers.maps(topic, deck, page)
         except OctTutorError as error:
-            raise _message(error) from error
+            raise message(error) from error
 
     def _drawn(
         self, kept: Browser, topic: Any, deck: Any, page: int, bar: gr.Progress
     ) -> tuple[Any, ...]:
-        _told(lambda: self._handlers.refuse_in_exam(kept, topic))
+        told(lambda: self._handlers.refuse_in_exam(kept, topic))
         bar(0, desc=LEARN[f"drawing_{'layers' if topic == LAYERS_TOPIC else 'examples'}"])
-        body = _told(lambda: self._handlers.body(topic, deck, page))
+        body = told(lambda: self._handlers.body(topic, deck, page))
         return body, _tools(topic), page, ""
 
 
@@ -228,18 +229,6 @@ def _lot(page: Any) -> int:
 
 def _key(label: Diagnosis, lot: int) -> str:
     return f"{label.lower()}-{lot}"
-
-
-def _told(use: Callable[[], Any]) -> Any:
-    """Run a use case; an error meant for a person becomes the page's message."""
-    try:
-        return use()
-    except OctTutorError as error:
-        raise _message(error) from error
-
-
-def _message(error: OctTutorError) -> gr.Error:
-    return gr.Error(str(error), duration=6, print_exception=False)
 
 
 def _note(text: str) -> str:

@@ -78,7 +78,7 @@ class PractiseHandlers:
         count = int(size) if str(size).isascii() and str(size).isdigit() else 10**9
         chosen = order if order in (ADAPTIVE, BALANCED) else ADAPTIVE
         attempt = self._practice.start(trainee.id, deck, count, number, chosen)
-        return self._begun(trainee.id, trainee.nickname, attempt.id)
+        return self._desk.begin(trainee, attempt)
 
     def start_due(self, browser: Browser, nickname: str, deck: str | None) -> Screen:
         """Begin to practise what is due."""
@@ -89,7 +89,7 @@ class PractiseHandlers:
         if not due.scans:
             raise BadInputError(START["due_none"])
         attempt = self._practice.start(trainee.id, deck, due.scans, None, DUE)
-        return self._begun(trainee.id, trainee.nickname, attempt.id)
+        return self._desk.begin(trainee, attempt)
 
     def join(self, browser: Browser, nickname: str, code: str, address: str) -> Screen:
         """Join a session, or come back to it."""
@@ -97,7 +97,7 @@ class PractiseHandlers:
             raise BadInputError(JOIN["no_code"])
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
         attempt = self._sessions.join(str(code), trainee.id, address)
-        return self._begun(trainee.id, trainee.nickname, attempt.id)
+        return self._desk.begin(trainee, attempt)
 
     def decks(self) -> list[tuple[str, str]]:
         """Return (text, name) of each deck for the choice."""
@@ -132,12 +132,6 @@ class PractiseHandlers:
     def last_results(self, browser: Browser) -> Screen:
         """See `DeskHandlers.last_results`."""
         return self._desk.last_results(browser)
-
-    def _begun(self, trainee_id: str, nickname: str, attempt_id: str) -> Screen:
-        attempt, _ = self._practice.answers(trainee_id, attempt_id)
-        screen = self._desk.go_to(attempt)
-        kept = {"id": trainee_id, "nickname": nickname}
-        return Screen(screen.desk, screen.card, kept, screen.reviews)
 
 
 class _Events:

@@ -11,6 +11,7 @@ from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.ports import Clock
 from octtutor.tutor.progress import Progress, Records
 from octtutor.ui.browser import Browser, trainee_of
+from octtutor.ui.desk import message
 from octtutor.ui.figures import (
     calibration_plot,
     confusion_over_time,
@@ -172,13 +173,13 @@ class _Events:
         try:
             return self._handlers.export(kept)
         except OctTutorError as error:
-            raise _message(error) from error
+            raise message(error) from error
 
     def ask(self, kept: Browser) -> tuple[Any, ...]:
         try:
             return self._handlers.losses(kept), gr.Column(visible=True)
         except OctTutorError as error:
-            raise _message(error) from error
+            raise message(error) from error
 
     def keep(self) -> tuple[Any, ...]:
         return "", gr.Column(visible=False)
@@ -187,14 +188,14 @@ class _Events:
         try:
             shown = self._handlers.forget(kept)
         except OctTutorError as error:
-            raise _message(error) from error
+            raise message(error) from error
         return (None, gr.Column(visible=False), *_values(shown))
 
     def _show(self, kept: Browser, kind: Any) -> Shown:
         try:
             return self._handlers.show(kept, kind)
         except OctTutorError as error:
-            raise _message(error) from error
+            raise message(error) from error
 
 
 def build_progress_tab(
@@ -358,7 +359,3 @@ def _scroll(content: str) -> str:
 
 def _said(content: str) -> str:
     return f"<div class='record'><div class='said'>{content}</div></div>"
-
-
-def _message(error: OctTutorError) -> gr.Error:
-    return gr.Error(str(error), duration=6, print_exception=False)
