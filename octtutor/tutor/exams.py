@@ -14,7 +14,7 @@ from octtutor.store.contract import Store
 from octtutor.tutor.attempts import draw_seed, new_attempt, refuse_beside_running
 from octtutor.tutor.ports import Clock, Shelf
 from octtutor.tutor.quizzes import Listed, Quizzes, Resolved
-from octtutor.tutor.results import has_passed, score
+from octtutor.tutor.results import has_passed, may_tell, score
 
 SEEDED = "fixed, seeded"
 """Order of a quiz's cases."""
@@ -146,17 +146,11 @@ class Exams:
 
     def may_review(self, attempt: Attempt) -> bool:
         """Whether an attempt's cases can be looked at again."""
-        options = attempt.options
         if attempt.ended_at is None:
             return False
         session = self._store.find_session(attempt.session) if attempt.session else None
-        if options.is_exam and session is not None:
-            return not session.is_open
-        if not options.is_exam or attempt.retest_of or options.can_be_repeated:
-            return True
-        same = [a for a in self._store.attempts_of(attempt.trainee_id) if a.quiz == attempt.quiz]
-        left = options.attempts is None or len(same) < options.attempts
-        return not left or has_passed(attempt, self._score(attempt))
+        mine = self._store.attempts_of(attempt.trainee_id)
+        return may_tell(attempt, mine, has_passed(attempt, self._score(attempt)), session)
 
     def patients_seen(self, trainee_id: str) -> frozenset[str]:
         """Return the patients of whom a trainee was shown a scan, in any deck."""

@@ -27,7 +27,7 @@ from octtutor.stats.learning import Point, change, moving_accuracy
 from octtutor.stats.signal import Detection, per_class_detection
 from octtutor.store.contract import Store
 from octtutor.tutor.ports import Clock
-from octtutor.tutor.results import has_passed, score
+from octtutor.tutor.results import has_passed, may_tell, score
 from octtutor.tutor.spacing import Due, due
 
 BLOCK = 20
@@ -456,11 +456,10 @@ class Records:
         trainee = self._store.find_trainee(trainee_id)
         attempts = self._store.attempts_of(trainee_id)
         answers = self._store.answers_by(trainee_id)
-        shown = {
-            item.answer
-            for item in as_readings(answers, attempts)
-            if not _spoils(item.answer.attempt_id, attempts, answers)
+        told = {
+            a.id for a in attempts if a.ended_at is None or self._may_tell(a, attempts, answers)
         }
+        shown = {i.answer for i in as_readings(answers, attempts) if i.answer.attempt_id in told}
         content = {
             "format": EXPORT_FORMAT,
             "exported_at": self._clock(),
@@ -492,21 +491,16 @@ class Records:
         known = {deck.name: deck.synthetic for deck in self._store.decks()}
         return tuple(item for item in answers if known.get(item.answer.deck, False) is synthetic)
 
+    def _may_tell(
+        self, attempt: Attempt, attempts: Sequence[Attempt], answers: Sequence[Answered]
+    ) -> bool:
+        session = self._store.find_session(attempt.session) if attempt.session else None
+        passed = has_passed(attempt, _score(attempt, answers))
+        return may_tell(attempt, attempts, passed, session)
+
     def _is_synthetic(self, deck: str) -> bool:
         found = self._store.find_deck(deck)
         return found is not None and found.synthetic
-
-
-def _spoils(attempt_id: str, attempts: Sequence[Attempt], answers: Sequence[Answered]) -> bool:
-    """Whether to know an exam's truth would help in another attempt at it."""
-    attempt = next((a for a in attempts if a.id == attempt_id), None)
-    if attempt is None or not attempt.options.is_exam or attempt.retest_of:
-        return False
-    if attempt.session or attempt.options.can_be_repeated:
-        return False
-    taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
-    most, passed = attempt.options.attempts, has_passed(attempt, _score(attempt, answers))
-    return not passed and (most is None or taken < most)
 
 
 def _exported(item: Answered, shown: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from octtutor.core.answer import Answered, choice_word
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.quiz import Attempt
+from octtutor.core.session import Session
 from octtutor.stats.figures import per_class, weighted_error_by_patient
 from octtutor.stats.intervals import Figure, wilson
 
@@ -94,6 +95,26 @@ def has_passed(attempt: Attempt, scored: tuple[int, int]) -> bool:
     """Whether a score, see `score`, reaches the attempt's pass mark; without one it does not."""
     mark, (right, asked) = attempt.options.pass_mark, scored
     return mark is not None and right >= mark * asked - 1e-9
+
+
+def may_tell(
+    attempt: Attempt, attempts: Iterable[Attempt], passed: bool, session: Session | None
+) -> bool:
+    """Whether to know the truth of an attempt's cases spoils no attempt that can still come.
+
+    Args:
+        attempt: one that has ended.
+        attempts: all of the same trainee.
+        passed: whether it reached its pass mark.
+        session: the one that it was part of, None where there was none or it is gone.
+    """
+    options = attempt.options
+    if options.is_exam and session is not None:
+        return not session.is_open
+    if not options.is_exam or attempt.retest_of or options.can_be_repeated:
+        return True
+    taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
+    return passed or (options.attempts is not None and taken >= options.attempts)
 
 
 def to_csv(attempt: Attempt, answers: Sequence[Answered], nickname: str, tells: bool = True) -> str:

@@ -297,7 +297,7 @@ class _Events:
         filled = [tab.seen, *tab.shown]
         looking: dict[str, Any] = {**_QUIET, "concurrency_id": "sessions", "concurrency_limit": 4}
         page.load(self.load, None, [tab.quiz, *filled], **looking)
-        tab.quiz.focus(self.refresh, tab.quiz, tab.quiz, **_QUIET)
+        tab.quiz.focus(self.refresh, None, tab.quiz, **_QUIET)
         tab.pick.input(self.look, [tab.pick, tab.seen], [*filled, tab.sure, tab.files], **looking)
         tab.look.click(self.tick, tab.seen, filled, **looking)
         tab.timer.tick(None, None, None, js=_LOOK)
@@ -331,11 +331,9 @@ class _Events:
 
         return self._told(request, use)
 
-    def refresh(self, request: gr.Request, chosen: str | None) -> Any:
-        """Offer the quizzes as they are now: one may just have been made."""
-        return self._told(
-            request, lambda educator: gr.update(choices=self._do.quizzes(), value=chosen)
-        )
+    def refresh(self, request: gr.Request) -> Any:
+        """Offer the quizzes as they are now; what is chosen meanwhile stays chosen."""
+        return self._told(request, lambda educator: gr.update(choices=self._do.quizzes()))
 
     def look(self, request: gr.Request, pick: str | None, seen: Room | None) -> Any:
         """Look at the session that was chosen."""

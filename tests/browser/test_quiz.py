@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.browser.conftest import choose_deck, run_octtutor, serving
 from tests.conftest import write_scans
@@ -388,10 +388,20 @@ def test_a_page_left_open_over_a_restart_can_start_a_quiz(page: Page, tmp_path: 
         page.goto(address)
         expect(page.locator("#begin")).to_be_visible()
     with serving(tmp_path / "home", port):
-        page.wait_for_timeout(3000)
-        expect(page.locator("#begin")).to_be_visible()
-        page.locator("#begin").click()
-        phase(page, "ask")
+        press_until_asked(page)
+
+
+def press_until_asked(page: Page) -> None:
+    """Press Start as a person would: again, where the page was just finding its server."""
+    desk, start = page.locator(".desk[data-phase=ask]"), page.locator("#begin")
+    for _ in range(6):
+        if start.is_visible():
+            start.click()
+        try:
+            return desk.wait_for(timeout=10_000)
+        except TimeoutError:
+            continue
+    phase(page, "ask")
 
 
 @pytest.mark.parametrize(("width", "height"), [(844, 390), (1280, 720), (720, 450)])

@@ -48,6 +48,7 @@ def open_session(page: Page, address: str) -> str:
     expect(quiz).not_to_have_value("")
     quiz.click()
     page.get_by_role("option", name="First ten").click()
+    expect(quiz).to_have_value(re.compile("First ten"))
     page.locator("#session-open").click()
     expect(page.locator(".door .code")).to_be_visible()
     return page.locator(".door .code").inner_text().strip()

@@ -355,3 +355,20 @@ def test_discussed_cases_of_a_session_are_left_out_of_progress(kept, clock: Cloc
     for n, sha256 in enumerate(cases):
         store.record_answer(read(n, LABELS[n], C, attempt="k", sha256=sha256, at=clock()).answer)
     assert records.of("t", False).answered == 3 + 1
+
+
+def test_the_export_keeps_an_exams_truth_while_its_session_goes_on(clock: Clock):
+    store = MemoryStore()
+    store.add_trainee(Trainee("t", "Ada", clock()))
+    store.put_deck(Deck("d", "Ward", False, True, clock()))
+    options = replace(EXAM, attempts=1)
+    cases = ("x" * 64,)
+    store.open_session(Session("KKKKK", "T", "ada", "q", "1", "d", cases, 1, options, clock()))
+    exam = attempt("k", cases, session="KKKKK", options=options, started_at=clock(), ended_at=None)
+    store.start_attempt(exam)
+    store.record_answer(read(0, C, N, attempt="k", sha256="x" * 64, at=clock()).answer)
+    store.end_attempt("k", clock())
+    records = Records(store, clock)
+    assert json.loads(records.export("t"))["answers"][0]["truth"] is None
+    store.end_session("KKKKK", clock())
+    assert json.loads(records.export("t"))["answers"][0]["truth"] == "CNV"
