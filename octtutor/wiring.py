@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
 from octtutor.errors import SettingsError
+from octtutor.jobs.doubts import LabelDoubts
 from octtutor.jobs.queue import Jobs
 from octtutor.model.known import trained_on_by
 from octtutor.model.registry import find_model
@@ -182,8 +183,9 @@ def build_educators(
     require = doorkeeper.require_educator
     uploads = Path(os.environ["GRADIO_TEMP_DIR"]) / "educators"
     scans = ScansHandlers(Scans(archive.store, archive.images, now), uploads)
+    to_train = TrainingScans(archive.store, archive.images, settings.listings)
     training = TrainHandlers(
-        TrainingScans(archive.store, archive.images, settings.listings),
+        to_train,
         open_jobs(settings),
         settings.model_folders,
         settings.model,
@@ -194,7 +196,9 @@ def build_educators(
     sessions = SessionsHandlers(opened, _session_exports(archive.store, opened, settings))
     quiz_files = QuizzesHandlers(quizzes, archive.images)
     store, images = archive.store, archive.images
-    annotating, lessons = Annotating(store, images, shelf, now), Lessons(store, images, now)
+    doubts = LabelDoubts(to_train, settings)
+    annotating = Annotating(store, images, shelf, now, doubts=doubts)
+    lessons = Lessons(store, images, now)
     annotate = AnnotateHandlers(annotating, lessons, store, images, now, uploads)
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),

@@ -175,6 +175,8 @@ class Order(StrEnum):
     """The model's first two answers are nearest to each other."""
     DISAGREEMENT = "disagreement"
     """The model contradicts a reader or the label that is known."""
+    DOUBT = "doubt"
+    """A network that was cross-validated over the deck doubts the label."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Whoever annotates learns nothing of a scan's label, name or other readings, nor 
 control. Nothing that was said is ever changed: each use case appends to the log.
 """
 
+import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -58,17 +59,24 @@ from octtutor.tutor.annotators import (
 )
 from octtutor.tutor.attempts import draw_seed
 from octtutor.tutor.outlining import strongest_area
-from octtutor.tutor.ports import Clock, Images, Maps, Predictor, Shelf
+from octtutor.tutor.ports import Clock, Doubted, Doubts, Images, Maps, Predictor, Shelf
 from octtutor.tutor.practice import MAX_RESPONSE_MS
 from octtutor.tutor.turns import Room, chance, controls_of, interest, said_by_others
 
-MOST_READERS, MOST_CONTROLS = 5, 0.15
+MOST_READERS = 5
+FEWEST_CONTROLS, MOST_CONTROLS = 0.05, 0.15
+"""Share of hidden controls, where there are any: fewer measure nobody, more cost too much."""
 MAX_TITLE = 80
 MAX_NOTE, MAX_ID = 1000, 64
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _AHEAD = 50
 """Scans that are named when one is asked for; of so many one is still free."""
 _TRIES = 5
+GONE = (
+    "The scan before this one is gone from the data home, or damaged, and was passed over. Whoever "
+    "keeps the data home finds its name in the server's log."
+)
 _LOOK = 200
 """Scans that the model's order chooses among; choosing among more takes longer than reading."""
 UNDO_WITHIN = timedelta(seconds=60)
@@ -163,10 +171,11 @@ class Annotating:
         shelf: Shelf,
         clock: Clock,
         draw_seed: Callable[[], int] = draw_seed,
+        doubts: Doubts | None = None,
     ) -> None:
         """Take the parts; `draw_seed` gives a project's seed, which draws its controls."""
         self._store, self._images, self._shelf = store, images, shelf
-        self._clock, self._draw_seed = clock, draw_seed
+        self._clock, self._draw_seed, self._doubts = clock, draw_seed, doubts
         self._predictions: dict[tuple[str | None, str], Prediction] = {}
 
     def create(
@@ -190,7 +199,10 @@ class Annotating:
         _check_title(title)
         _check_between("readers", readers, 1, MOST_READERS)
         _check_between("a whole number of readers", readers, int(readers), int(readers))
-        _check_between("a share of controls", controls, 0, MOST_CONTROLS)
+        if controls != 0:
+            _check_between(
+                "a share of controls, 0 or else", controls, FEWEST_CONTROLS, MOST_CONTROLS
+            )
         _check_between("a share at random", random_share, 0, 1)
         if order not in tuple(Order):
             raise BadInputError(
@@ -241,7 +253,7 @@ class Annotating:
             How many scans have the model's answer, of at most AHEAD.
         """
         order = self._project(project)
-        if order.order is Order.RANDOM:
+        if order.order in (Order.RANDOM, Order.DOUBT):
             return 0
         cases = sorted(
             self._store.cases_of(order.deck), key=lambda c: chance(order, "ahead", c.sha256)
@@ -255,6 +267,21 @@ class Annotating:
             known += self._recall(predictor, case.sha256) is not None
             progress(done, len(cases))
         return known
+
+    def doubt_labels(
+        self, project: str, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> tuple[Doubted, ...]:
+        """Cross-validate over a project's deck: those whose label is doubted most come first.
+
+        Args:
+            project: its name.
+            progress: called with (done, total) scans.
+
+        Raises:
+            BadInputError: the deck has too few scans, classes or patients.
+        """
+        order = self._project(project)
+        return self._doubts.look(order.deck, progress) if self._doubts else ()
 
     def next(self, project: str, who: str) -> Task | None:
         """Return the annotator's open scan, or else give them the next.
@@ -277,7 +304,8 @@ class Annotating:
             try:
                 scan = self._images.read(given.sha256)
             except (StoreError, BadScanError) as error:
-                notice = str(error)
+                _log.warning("%s", error)
+                notice = GONE
                 self._store.finish_assignment(project, given.sha256, who, self._clock(), True)
             else:
                 return self._task(room, given, scan, notice)
@@ -553,11 +581,20 @@ class Annotating:
         at_random = chance(project, "random", who, count) < project.random_share
         free = room.free(who)
         ordered = sorted(free, key=lambda case: chance(project, "order", case.sha256))
-        if not at_random and project.order is not Order.RANDOM:
-            ordered = self._by_model(room, who, ordered)
+        if not at_random:
+            ordered = self._by_interest(room, who, ordered)
         ordered.sort(key=lambda case: (case.sha256 in room.controls) != wants_control)
         there = (case for case in ordered if self._images.place(case.sha256).exists())
         return tuple((case.sha256, case.sha256 in room.controls) for case in islice(there, _AHEAD))
+
+    def _by_interest(self, room: Room, who: str, cases: Sequence[Case]) -> list[Case]:
+        if room.project.order is Order.RANDOM:
+            return list(cases)
+        if room.project.order is not Order.DOUBT:
+            return self._by_model(room, who, cases)
+        doubted = self._doubts.recall(room.project.deck) if self._doubts else ()
+        rank = {each.sha256: place for place, each in enumerate(doubted)}
+        return sorted(cases, key=lambda case: rank.get(case.sha256, len(rank)))
 
     def _by_model(self, room: Room, who: str, cases: Sequence[Case]) -> list[Case]:
         """Put those first that the model is known to be at odds with, most so first of all."""

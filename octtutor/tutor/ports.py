@@ -1,6 +1,7 @@
 """What the use cases need of the rooms beside them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +72,43 @@ class Shelf(Protocol):
         Raises:
             ModelError: it is not there any more.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A scan, its label, and how far a network that never saw the patient believes it.
+
+    Attributes:
+        name: of its file.
+        sha256: of its file.
+        label: as it is labelled.
+        likely: the most probable class but that.
+        chance: probability of the label, 0 to 1.
+        suspect: whether confident learning counts the label as wrong.
+    """
+
+    name: str
+    sha256: str
+    label: str
+    likely: str
+    chance: float
+    suspect: bool
+
+
+class Doubts(Protocol):
+    """What a cross-validated network doubts of a deck's labels, the most doubtful first."""
+
+    def look(
+        self, deck: str, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Doubted, ...]:
+        """Reckon it, or recall it.
+
+        Raises:
+            BadInputError: the deck has too few scans, classes or patients for it.
+        """
+
+    def recall(self, deck: str) -> tuple[Doubted, ...]:
+        """Return what was reckoned of the deck as it is; empty where nothing was."""
 
 
 class Images(Protocol):

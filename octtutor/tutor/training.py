@@ -53,6 +53,15 @@ class TrainingScans:
         """Return the decks that there are to choose from."""
         return self._store.summarise_decks()
 
+    def listing(self, decks: Sequence[str]) -> Path:
+        """Write the list of decks' scans, and return it.
+
+        Raises:
+            BadInputError: a deck is unknown or empty.
+            SettingsError: it cannot be written.
+        """
+        return self._write(self._rows(decks))
+
     def look(
         self, decks: Sequence[str], test: str | None = None, progress: Progress | None = None
     ) -> Chosen:

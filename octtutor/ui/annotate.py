@@ -100,7 +100,7 @@ class _ProjectsStep:
     def __init__(self) -> None:
         with gr.Tab(ANNOTATE["projects"], id="projects") as self.tab:
             self.table = _html("annotate-projects", 60)
-            with gr.Row():
+            with gr.Row(visible="hidden") as self.acts:
                 self.to_read = gr.Button(
                     ANNOTATE["to_read"], variant="primary", elem_id="annotate-to-read"
                 )
@@ -173,7 +173,7 @@ class _ProjectsStep:
     @property
     def shown(self) -> list[Any]:
         """What entering the step fills."""
-        return [self.table, self.deck]
+        return [self.table, self.deck, self.acts]
 
 
 class _ReadStep:
@@ -283,16 +283,12 @@ class _LogStep:
             )
             self.log = _html("annotate-log", 60)
             with gr.Column(visible="hidden") as self.more:
-                with gr.Row():
-                    self.entry = gr.Dropdown(
-                        label=ANNOTATE["entry"],
-                        choices=[],
-                        elem_id="annotate-entry",
-                        min_width=300,
-                    )
-                    self.restore = gr.Button(ANNOTATE["restore"], elem_id="annotate-restore")
-                self.told = _html("annotate-restored")
+                self.entry = gr.Dropdown(
+                    label=ANNOTATE["entry"], choices=[], elem_id="annotate-entry"
+                )
                 self.state = _html("annotate-state")
+                self.restore = gr.Button(ANNOTATE["restore"], elem_id="annotate-restore")
+                self.told = _html("annotate-restored")
 
     @property
     def shown(self) -> list[Any]:
@@ -312,41 +308,45 @@ class _UseStep:
         with gr.Tab(ANNOTATE["use"], id="use") as self.tab:
             gr.Markdown(f"### {ANNOTATE['publish']}\n{ANNOTATE['publish_hint']}")
             self.state = _html("annotate-publish-state")
-            with gr.Row():
-                self.deck = gr.Textbox(
-                    label=ANNOTATE["publish_deck"],
-                    max_length=63,
-                    elem_id="annotate-publish-deck",
-                    min_width=240,
-                )
-                self.title = gr.Textbox(
-                    label=ANNOTATE["publish_title"],
-                    max_length=80,
-                    elem_id="annotate-publish-title",
-                    min_width=240,
-                )
-            self.publish = gr.Button(
-                ANNOTATE["publish_button"], variant="primary", elem_id="annotate-publish"
+            with gr.Column(visible="hidden") as self.body:
+                self._lay_out_body()
+
+    def _lay_out_body(self) -> None:
+        with gr.Row():
+            self.deck = gr.Textbox(
+                label=ANNOTATE["publish_deck"],
+                max_length=63,
+                elem_id="annotate-publish-deck",
+                min_width=240,
             )
-            self.published = _html("annotate-published")
-            self.train = gr.Button(ANNOTATE["to_train"], visible=False, elem_id="annotate-train")
-            gr.Markdown(f"### {ANNOTATE['export']}\n{ANNOTATE['export_hint']}")
-            self.export = gr.Button(ANNOTATE["export_button"], elem_id="annotate-export")
-            self.files = _html("annotate-files")
-            gr.Markdown(f"### {ANNOTATE['import']}\n{ANNOTATE['import_hint']}")
-            self.upload = gr.File(
-                label=ANNOTATE["import_file"],
-                file_types=KINDS,
-                elem_id="annotate-upload",
-                height=130,
+            self.title = gr.Textbox(
+                label=ANNOTATE["publish_title"],
+                max_length=80,
+                elem_id="annotate-publish-title",
+                min_width=240,
             )
-            self.bring_in = gr.Button(ANNOTATE["import_button"], elem_id="annotate-import")
-            self.report = _html("annotate-report")
+        self.publish = gr.Button(
+            ANNOTATE["publish_button"], variant="primary", elem_id="annotate-publish"
+        )
+        self.published = _html("annotate-published")
+        self.train = gr.Button(ANNOTATE["to_train"], visible=False, elem_id="annotate-train")
+        gr.Markdown(f"### {ANNOTATE['export']}\n{ANNOTATE['export_hint']}")
+        self.export = gr.Button(ANNOTATE["export_button"], elem_id="annotate-export")
+        self.files = _html("annotate-files")
+        gr.Markdown(f"### {ANNOTATE['import']}\n{ANNOTATE['import_hint']}")
+        self.upload = gr.File(
+            label=ANNOTATE["import_file"],
+            file_types=KINDS,
+            elem_id="annotate-upload",
+            height=130,
+        )
+        self.bring_in = gr.Button(ANNOTATE["import_button"], elem_id="annotate-import")
+        self.report = _html("annotate-report")
 
     @property
     def shown(self) -> list[Any]:
         """What entering the step fills."""
-        return [self.state, self.files, self.published, self.train, self.report]
+        return [self.state, self.body, self.files, self.published, self.train, self.report]
 
 
 class _Room:
@@ -413,6 +413,7 @@ class _Room:
             return {
                 part.table: self._do.table(who, project),
                 part.deck: gr.update(choices=self._do.decks()),
+                part.acts: _there(self._do.is_project(project)),
             }
 
         return fill
@@ -427,6 +428,7 @@ class _Room:
                     self._project: gr.update(choices=self._do.projects(), value=first),
                     part.table: self._do.table(who, first),
                     part.deck: gr.update(choices=decks, value=decks[0][1] if decks else None),
+                    part.acts: _there(first is not None),
                 }
 
             return self._told(request, use)
@@ -451,8 +453,8 @@ class _Room:
 
             return handler
 
-        listed = [self._project, part.table, part.told]
-        page.load(load, None, [self._project, part.table, part.deck], **_QUIET)
+        listed = [self._project, part.table, part.told, part.acts]
+        page.load(load, None, [self._project, *part.shown], **_QUIET)
         made = part.create.click(create, part.form, [*listed, part.name, part.title], **_RAW)
         self._connect_reading_ahead(made, part)
         part.close.click(act(self._do.close), [self._project], listed, **_RAW)
@@ -468,7 +470,7 @@ class _Room:
 
             def use(who: str) -> Fill:
                 line = self._do.read_ahead(project, show)
-                return {part.told: told_line(line) if line else gr.skip()}
+                return {part.told: line or gr.skip()}
 
             return self._told(request, use)
 
@@ -479,6 +481,7 @@ class _Room:
             self._project: gr.update(choices=self._do.projects(), value=project),
             part.table: self._do.table(who, project),
             part.told: told_line(line),
+            part.acts: _there(True),
         }
 
     # ---- 2 ---------------------------------------------------------------------------------
@@ -562,7 +565,7 @@ class _Room:
         dispute = self._do.dispute(project, sha256, who)
         return {
             part.pictures: self._do.dispute_view(dispute),
-            part.form: gr.update(visible=True if dispute else "hidden"),
+            part.form: _there(dispute is not None),
             part.holds: gr.update(choices=holds_choices(dispute), value=None),
             part.more: gr.update(visible=False),
             part.other: None,
@@ -617,7 +620,7 @@ class _Room:
         last = entries[-1][1] if entries else None
         return {
             part.log: drawn,
-            part.more: gr.update(visible=True if entries else "hidden"),
+            part.more: _there(bool(entries)),
             part.entry: gr.update(choices=entries, value=last),
             part.state: self._do.state(project, scan, last, who) if last else "",
             part.told: "",
@@ -631,6 +634,7 @@ class _Room:
         def fill(project: Any, who: str) -> Fill:
             return {
                 part.state: self._do.publish_state(project, who),
+                part.body: _there(self._do.is_project(project)),
                 part.files: "",
                 part.published: "",
                 part.train: gr.update(visible=False),
@@ -655,7 +659,7 @@ class _Room:
             return self._told(request, use)
 
         def export(request: gr.Request, project: Any) -> Fill:
-            return self._told(request, lambda who: {part.files: self._do.export(project)})
+            return self._told(request, lambda who: {part.files: self._do.export(project, who)})
 
         def bring_in(request: gr.Request, project: Any, upload: Any) -> Fill:
             def use(who: str) -> Fill:
@@ -692,6 +696,10 @@ def _shown(part: _ReadStep, screen: Screen) -> Fill:
     elif screen.outline is not None:
         shown |= {part.outline: screen.outline, part.desk: gr.update(visible=True)}
     return shown
+
+
+def _there(is_there: bool) -> Any:
+    return gr.update(visible=True if is_there else "hidden")
 
 
 def _payload(event: gr.EventData) -> Any:

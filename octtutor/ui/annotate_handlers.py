@@ -30,6 +30,7 @@ from octtutor.ui.annotate_texts import ANNOTATE
 from octtutor.ui.annotate_views import (
     View,
     ask_view,
+    doubts_view,
     downloads_view,
     figures_view,
     idle_view,
@@ -43,6 +44,7 @@ from octtutor.ui.annotate_views import (
     published_view,
     readings_view,
     said_in_words,
+    told_line,
 )
 from octtutor.ui.outline import answer_view, outline_view, read_marks, suggestion_view
 from octtutor.ui.scans import uploaded_file
@@ -153,12 +155,21 @@ class AnnotateHandlers:
         return project.name, line.format(title=project.title, scans=scans, readers=project.readers)
 
     def read_ahead(self, project: Any, progress: Callable[[int, int], None]) -> str:
-        """Let the model answer a project's scans, where its order goes by them; say how many."""
+        """Reckon what a project's order goes by, and draw a line that says what came of it."""
         found = self._project(project)
         if found.order is Order.RANDOM:
             return ""
+        if found.order is Order.DOUBT:
+            return self._doubt(found, progress)
         known = self._do.let_model_read(found.name, progress)
-        return ANNOTATE["read_ahead" if known else "not_read_ahead"].format(n=known)
+        line = ANNOTATE["read_ahead" if known else "not_read_ahead"]
+        return told_line(line.format(n=known))
+
+    def _doubt(self, project: Project, progress: Callable[[int, int], None]) -> str:
+        try:
+            return doubts_view(self._do.doubt_labels(project.name, progress))
+        except OctTutorError as error:
+            return told_line(ANNOTATE["not_doubted"].format(why=error))
 
     def close(self, project: Any) -> str:
         """Close a project."""
@@ -431,13 +442,15 @@ class AnnotateHandlers:
 
     # ---- out, in, into the rest ------------------------------------------------------------
 
-    def export(self, project: Any) -> str:
+    def export(self, project: Any, who: str) -> str:
         """Write all formats and return links that hold them."""
         order = self._project(project)
         files, faults = annotate_files.write_all(self._store, self._images, order)
         if not files:
             return f"<p>{ANNOTATE['export_none']}</p>"
-        return downloads_view(order.name, files, faults)
+        read = {entry.sha256 for entry in self._store.entries_in(order.name) if entry.who != who}
+        unread = read & self._do.hidden_from(order.name, who)
+        return downloads_view(order.name, files, faults, len(unread))
 
     def bring_in(self, project: Any, upload: Any, who: str) -> str:
         """Import an uploaded file into a project, remove it, and return the report."""

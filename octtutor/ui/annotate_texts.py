@@ -24,12 +24,13 @@ ANNOTATE: dict[str, str] = {
     "readers": "Readers of each scan",
     "readers_hint": "1 to 5, blind to each other.",
     "controls": "Hidden controls, %",
-    "controls_hint": "0 to 15: scans whose class is known and that come to everybody.",
+    "controls_hint": "5 to 15, or 0 for none: scans whose class is known and that come to all.",
     "order": "Order",
     "order_random": "at random",
     "order_entropy": "where the model is most at a loss (entropy)",
     "order_margin": "where the model's first two answers are nearest (margin)",
     "order_disagreement": "where the model contradicts readers or the label",
+    "order_doubt": "where a cross-validated model doubts the label (suspect labels)",
     "random_share": "At random all the same, %",
     "random_hint": "0 to 100: so that the model does not choose everything.",
     "suggest": "Offer the model's answer after the annotator's own",
@@ -40,6 +41,11 @@ ANNOTATE: dict[str, str] = {
     "read_ahead": "The model has answered {n:,} scans: the order goes by these, the rest comes at "
     "random.",
     "not_read_ahead": "The model cannot be asked: the scans come at random.",
+    "doubted": "{wrong:,} of {n:,} labels are probably wrong, as a model cross-validated over this "
+    "deck sees it. Those it doubts most come first.",
+    "not_doubted": "The labels could not be checked: {why} The scans come at random.",
+    "doubted_list": "The most doubtful, with their labels. Who reads them blind should not look.",
+    "doubted_head": "Scan|Labelled|Probability|Rather",
     "said_already": "This scan is answered already, in another tab perhaps. That answer counts; "
     "Undo takes it back.",
     "close": "Close the project",
@@ -92,8 +98,13 @@ ANNOTATE: dict[str, str] = {
     "pairs_head": "Annotators|Same answer|Cohen's kappa|Weighted kappa",
     "annotators": "Annotators",
     "annotators_hint": "Right: of the hidden controls. Drift: second half minus first half.",
-    "annotators_head": "Annotator|Read|Skipped|Flagged|Median time|Right|Drift|Suggestions "
-    "seen|Accepted|Corrected",
+    "annotators_head": "Annotator|Read|Skipped|Flagged|Median time|Right|Drift",
+    "drift_curve": "Right of the last {window} controls, from the first to the last: {first:.0f} % "
+    "to {last:.0f} %",
+    "suggestions": "The model's suggestions",
+    "suggestions_hint": "Put right and put wrong: of the hidden controls that were read wrongly or "
+    "rightly before the suggestion.",
+    "suggestions_head": "Annotator|Seen|Accepted|Corrected|Put right|Put wrong",
     "controls_head": "Controls read rightly, by class",
     "no_readings": "Nobody has read a scan of this project yet.",
     "no_figure": "too little to reckon with",
@@ -115,6 +126,8 @@ ANNOTATE: dict[str, str] = {
     "octtutor train takes.",
     "export_button": "Prepare the files",
     "export_faults": "Left out: {n}",
+    "export_blind": "These files hold what others said of {n:,} scans that you may still be given "
+    "to read. Read those first, or you do not read them blind.",
     "export_none": "Nothing is there to export: nobody has read a scan of this project yet.",
     "export_large": "{name}: {n:,} MB, too large for a page. Use octtutor annotations export.",
     "csv": "CSV",

@@ -11,9 +11,11 @@ from octtutor.core.diagnosis import LABELS
 from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.datasets.decode import Pixels
 from octtutor.stats.intervals import Figure
+from octtutor.stats.learning import Point
 from octtutor.tutor.annotating import Overview, Suggestion, Task
-from octtutor.tutor.annotators import Agreement, Annotator, Report
+from octtutor.tutor.annotators import WINDOW, Agreement, Annotator, Report
 from octtutor.tutor.lessons import Published
+from octtutor.tutor.ports import Doubted
 from octtutor.tutor.shapes import to_outlines
 from octtutor.ui.annotate_texts import ANNOTATE
 from octtutor.ui.outline_texts import COLOURS, SHORT
@@ -23,6 +25,8 @@ View = dict[str, Any]
 MOST_BYTES = 48_000_000
 """Of a file that is put into a page."""
 _NAMED = 20
+_CURVE = 72, 20
+"""Width and height of a curve in a table."""
 _TYPES = {"csv": "text/csv", "jsonl": "application/jsonl", "json": "application/json"}
 
 
@@ -124,6 +128,21 @@ def _project_row(overview: Overview, chosen: str | None) -> str:
 def told_line(text: str) -> str:
     """Draw a line that says what was done; the text is escaped here."""
     return f"<p class='done-line' role='status'>{escape(text)}</p>"
+
+
+def doubts_view(doubted: Sequence[Doubted]) -> str:
+    """Draw how many labels are in doubt, and behind a fold which."""
+    wrong = sum(each.suspect for each in doubted)
+    rows = [
+        f"<tr><th scope='row'>{escape(each.name)}</th><td>{each.label}</td>"
+        f"<td>{each.chance:.2f}</td><td>{each.likely}</td></tr>"
+        for each in doubted[: max(wrong, _NAMED)]
+    ]
+    return (
+        f"{told_line(ANNOTATE['doubted'].format(wrong=wrong, n=len(doubted)))}"
+        f"<details><summary>{ANNOTATE['doubted_list']}</summary>"
+        f"{_table(ANNOTATE['doubted_head'], rows)}</details>"
+    )
 
 
 # ---- readings over the scan ----------------------------------------------------------------
@@ -248,7 +267,23 @@ def _people(annotators: Sequence[Annotator]) -> str:
     return (
         f"<h3>{ANNOTATE['annotators']}</h3><p class='note'>{ANNOTATE['annotators_hint']}</p>"
         f"{_table(ANNOTATE['annotators_head'], rows)}"
-        f"<h4>{ANNOTATE['controls_head']}</h4>{_table(head, classes)}"
+        f"<h4>{ANNOTATE['controls_head']}</h4>{_table(head, classes)}{_suggested(annotators)}"
+    )
+
+
+def _suggested(annotators: Sequence[Annotator]) -> str:
+    rows = [
+        f"<tr><th scope='row'>{escape(name_of(each.who))}</th><td>{of.shown:,}</td>"
+        f"<td>{share(of.accepted)}</td><td>{share(of.corrected)}</td>"
+        f"<td>{share(of.made_right)}</td><td>{share(of.made_wrong)}</td></tr>"
+        for each in annotators
+        if (of := each.suggestions).shown
+    ]
+    if not rows:
+        return ""
+    return (
+        f"<h4>{ANNOTATE['suggestions']}</h4><p class='note'>{ANNOTATE['suggestions_hint']}</p>"
+        f"{_table(ANNOTATE['suggestions_head'], rows)}"
     )
 
 
@@ -262,13 +297,26 @@ def _person(one: Annotator) -> str:
         f"{one.flagged:,}",
         f"<abbr title='{escape(hover)}'>{time}</abbr>",
         share(one.accuracy),
-        share(one.drift.change, signed=True),
-        f"{one.suggestions.shown:,}",
-        share(one.suggestions.accepted),
-        share(one.suggestions.corrected),
+        share(one.drift.change, signed=True) + _curve(one.drift.curve),
     )
     name = escape(name_of(one.who))
     return f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _curve(points: Sequence[Point]) -> str:
+    """Draw the moving accuracy as a small line, 0 at the bottom and 1 at the top."""
+    if len(points) < 2:
+        return ""
+    rates = [point.accuracy.value or 0.0 for point in points]
+    step = _CURVE[0] / (len(rates) - 1)
+    line = " ".join(f"{n * step:.1f},{_CURVE[1] * (1 - rate):.1f}" for n, rate in enumerate(rates))
+    words = ANNOTATE["drift_curve"].format(
+        window=WINDOW, first=100 * rates[0], last=100 * rates[-1]
+    )
+    return (
+        f" <svg class='curve' role='img' viewBox='0 -2 {_CURVE[0]} {_CURVE[1] + 4}'>"
+        f"<title>{escape(words)}</title><polyline points='{line}'/></svg>"
+    )
 
 
 def share(figure: Figure, signed: bool = False) -> str:
@@ -315,12 +363,18 @@ def log_view(entries: Sequence[Entry], now: Standing) -> str:
 def _entry_row(number_: int, entry: Entry) -> str:
     model = escape(entry.model or "")
     sha = escape((entry.model_sha256 or "")[:12])
-    return (
-        f"<tr><td>{number_}</td><td>{entry.at:%Y-%m-%d %H:%M:%S}</td>"
-        f"<td>{escape(name_of(entry.who))}</td><td>{entry.kind}</td>"
-        f"<td>{_state(entry.before)}</td><td>{_state(entry.after)}</td><td>{entry.source}</td>"
-        f"<td><abbr title='{sha}'>{model}</abbr></td></tr>"
+    cells = (
+        f"{number_}",
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        escape(name_of(entry.who)),
+        str(entry.kind),
+        _state(entry.before),
+        _state(entry.after),
+        str(entry.source),
+        f"<abbr title='{sha}'>{model}</abbr>" if model else "–",
     )
+    named = zip(ANNOTATE["log_head"].split("|"), cells, strict=True)
+    return "<tr>" + "".join(f"<td data-name='{n}'>{cell}</td>" for n, cell in named) + "</tr>"
 
 
 def _state(reading: Reading | None) -> str:
@@ -339,16 +393,20 @@ def _state(reading: Reading | None) -> str:
 # ---- out and in ----------------------------------------------------------------------------
 
 
-def downloads_view(project: str, files: Mapping[str, bytes], faults: Sequence[str]) -> str:
+def downloads_view(
+    project: str, files: Mapping[str, bytes], faults: Sequence[str], unread: int = 0
+) -> str:
     """Draw links that hold their files.
 
     Args:
         project: its name begins each file's.
         files: by what ends its name, such as `coco.json`.
         faults: what could not be exported.
+        unread: scans in them that whoever asks may still have to read blind.
     """
     links = "".join(_download(project, ending, data) for ending, data in files.items())
-    return f"<p class='downloads'>{links}</p>{_faults(ANNOTATE['export_faults'], faults)}"
+    warned = f"<p class='note'>{ANNOTATE['export_blind'].format(n=unread)}</p>" if unread else ""
+    return f"{warned}<p class='downloads'>{links}</p>{_faults(ANNOTATE['export_faults'], faults)}"
 
 
 def _download(project: str, ending: str, data: bytes) -> str:

@@ -56,6 +56,7 @@ def build_outline(elem_id: str = "outline") -> gr.HTML:
         css_template=(ASSETS / "outline.css").read_text("utf-8"),
         js_on_load=(ASSETS / "outline.js").read_text("utf-8"),
         apply_default_css=False,
+        padding=False,
         library=LIBRARY,
         findings=[{"name": n, "short": SHORT[n], "colour": COLOURS[n]} for n in FINDINGS],
         limits={

@@ -12,9 +12,21 @@ from tests.browser.conftest import serving
 pytestmark = pytest.mark.chromium
 
 
+WHERE = """
+title = "Where was it?"
+deck = "looked"
+[options]
+mark_where = true
+[rule]
+per_class = { CNV = 1 }
+"""
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[str]:
     home: Path = tmp_path_factory.mktemp("annotate") / "home"
+    (home / "quizzes").mkdir(parents=True)
+    (home / "quizzes" / "where.toml").write_text(WHERE)
     with serving(home) as served:
         yield served
 
@@ -56,10 +68,13 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def make_project(page: Page, name: str, title: str) -> None:
+def make_project(page: Page, name: str, title: str, suggest: bool = False) -> None:
+    """Make one without controls: which scans they are is drawn anew each time."""
     page.locator("#annotate-new button").first.click()
     field(page, "annotate-name").fill(name)
     field(page, "annotate-title").fill(title)
+    field(page, "annotate-controls").fill("0")
+    page.locator("#annotate-suggest input").set_checked(suggest)
     expect(field(page, "annotate-deck")).not_to_have_value("")
     page.locator("#annotate-create").click()
     expect(page.locator("#annotate-told")).to_contain_text("one reading each")
@@ -137,6 +152,77 @@ def test_a_project_is_read_settled_and_published(page: Page, address: str) -> No
     expect(page.locator("#annotate-published")).to_contain_text(re.compile("3 scans published"))
     page.locator("#annotate-train").click()
     expect(page.locator("#train-steps")).to_be_visible()
+    expect(page.locator("#train-steps")).to_contain_text("Looked at (1 annotator)")
+
+
+def test_a_mark_is_scored_against_the_region_that_was_published(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("#begin")).to_be_visible()
+    page.get_by_role("tab", name="Exams").click()
+    page.locator("#quiz label", has_text="Where was it?").click()
+    page.locator("#quiz-start").click()
+    expect(page.locator(".desk[data-phase=ask]")).to_be_visible()
+    page.keyboard.press("1")
+    place = page.locator(".plane").bounding_box()
+    assert place
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(page.locator(".cross")).to_be_visible()
+    page.keyboard.press("3")
+    expect(page.locator(".desk[data-phase=told]")).to_be_visible()
+    expect(page.locator(".verdict")).to_contain_text("You found the place")
+
+
+def test_the_model_s_answer_comes_after_the_own_and_its_outline_can_be_kept(
+    page: Page, address: str
+) -> None:
+    enter(page, address)
+    make_project(page, "helped", "Helped", suggest=True)
+    page.locator("#annotate-to-read").click()
+    first = task(page)
+    expect(page.locator(".annotator")).not_to_contain_text("The model says")
+    press(page, "4", "2")
+    phase(page, "look")
+    expect(page.locator(".annotator .a-model")).to_contain_text("You said NORMAL. The model says")
+    page.locator("#annotate-outline [data-do=suggest]").click()
+    expect(page.locator("#annotate-outline .regions li")).to_have_count(1)
+    expect(page.locator("#annotate-outline .saving")).to_have_text("Saved")
+    press(page, "a")
+    second = next_task(page, first)
+    press(page, "4", "2")
+    phase(page, "look")
+    press(page, "2", "5")
+    next_task(page, second)
+    step(page, "Log")
+    log = page.locator("#annotate-log")
+    scan = page.locator("#annotate-log-scan input")
+    for source in ("accepted", "corrected"):
+        scan.click()
+        page.get_by_role("option").nth(0 if source == "accepted" else 1).click()
+        expect(log).to_contain_text(source)
+        expect(log).to_contain_text("lite0")
+
+
+def test_a_file_that_went_out_is_brought_in_elsewhere(
+    page: Page, address: str, tmp_path: Path
+) -> None:
+    enter(page, address)
+    page.locator("#annotate-project input").click()
+    page.get_by_role("option", name="(helped)").click()
+    step(page, "Use")
+    page.locator("#annotate-export").click()
+    with page.expect_download() as going:
+        page.locator("#annotate-files a", has_text="COCO").click()
+    going.value.save_as(tmp_path / "helped.coco.json")
+    step(page, "Projects")
+    make_project(page, "other", "Other")
+    step(page, "Use")
+    page.locator("#annotate-upload input[type=file]").set_input_files(tmp_path / "helped.coco.json")
+    page.locator("#annotate-import").click()
+    expect(page.locator("#annotate-report")).to_contain_text("2 readings added")
+    (tmp_path / "broken.json").write_text('{"images": [')
+    page.locator("#annotate-upload input[type=file]").set_input_files(tmp_path / "broken.json")
+    page.locator("#annotate-import").click()
+    expect(page.locator("body")).to_contain_text("Expected")
 
 
 def test_keys_can_be_changed_and_a_clash_is_told(page: Page, address: str) -> None:

@@ -31,6 +31,7 @@ from octtutor.errors import BadInputError, NotAllowedError, OctTutorError, Stale
 from octtutor.tutor.annotating import Annotating, Task, result_of
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.outlining import strongest_area
+from octtutor.tutor.ports import Doubted
 from octtutor.tutor.turns import controls_of, interest
 from tests.conftest import Clock, write_scans
 from tests.tutor.conftest import ToldPredictor, ToldShelf
@@ -108,6 +109,7 @@ def test_a_project_keeps_what_was_ordered(room, clock):
         {"readers": True},
         {"controls": -0.01},
         {"controls": 0.151},
+        {"controls": 0.049},
         {"controls": float("nan")},
         {"random_share": 1.1},
         {"order": "alphabetical"},
@@ -478,7 +480,8 @@ def test_a_scan_deleted_meanwhile_is_told_in_a_line_and_the_queue_goes_on(room, 
         room.record("p", task.sha256, "ada", says(CNV))
     after = room.next("p", "ada")
     assert after.sha256 != task.sha256
-    assert "not in the data home" in after.notice
+    assert "gone from the data home" in after.notice
+    assert task.sha256[:6] not in after.notice
     assert "\n" not in after.notice
     room.record("p", after.sha256, "ada", says(CNV))
     assert room.next("p", "ada").notice == ""
@@ -801,6 +804,34 @@ def test_the_model_can_be_let_read_beforehand_and_says_how_far_it_is(room):
         )
         == 0
     )
+
+
+class ToldDoubts:
+    """Doubts labels in the order it was told."""
+
+    def __init__(self, hashes: list[str]) -> None:
+        self.hashes, self.looked = hashes, False
+
+    def look(self, deck: str, progress=None) -> tuple[Doubted, ...]:
+        self.looked = True
+        return self.recall(deck)
+
+    def recall(self, deck: str) -> tuple[Doubted, ...]:
+        if not self.looked:
+            return ()
+        return tuple(Doubted("name", one, "CNV", "DME", 0.1, True) for one in self.hashes)
+
+
+def test_scans_whose_label_is_doubted_come_first_once_somebody_has_looked(room):
+    hashes = sorted(case.sha256 for case in room._store.cases_of("real"))
+    doubts = ToldDoubts(hashes[::-1][:3])
+    room = Annotating(room._store, room._images, room._shelf, room._clock, lambda: 7, doubts=doubts)
+    begin(room, order=Order.DOUBT, random_share=0)
+    assert room.let_model_read("p") == 0
+    assert [each.sha256 for each in room.doubt_labels("p")] == hashes[::-1][:3]
+    seen = read_all(room, "ada")
+    assert seen[:3] == hashes[::-1][:3]
+    assert sorted(seen) == hashes
 
 
 def test_an_ungradable_scan_has_no_diagnosis_whatever_is_drawn(room):

@@ -127,6 +127,7 @@ def test_a_project_is_made_listed_closed_and_reopened(handlers):
         {"readers": "two"},
         {"readers": 1.5},
         {"controls": 40},
+        {"controls": 4},
         {"controls": True},
         {"order": "alphabet"},
         {"random_share": None},
@@ -414,7 +415,7 @@ def test_the_log_of_the_scan_that_is_open_is_not_told(handlers, project, store):
 
 def exported(handlers, project: str) -> dict[str, bytes]:
     links = re.findall(
-        r"download='([^']+)' href='data:[^;]+;base64,([^']*)'", handlers.export(project)
+        r"download='([^']+)' href='data:[^;]+;base64,([^']*)'", handlers.export(project, "eva")
     )
     return {name: base64.b64decode(data) for name, data in links}
 
@@ -432,7 +433,7 @@ def test_files_go_out_and_come_in_again(handlers, disputed, tmp_path):
     outside = tmp_path / "ward"
     with pytest.raises(BadInputError):
         handlers.bring_in(other, {"path": str(outside)}, "eva")
-    assert "nobody has read" in handlers.export(handlers.create(form(name="empty"))[0])
+    assert "nobody has read" in handlers.export(handlers.create(form(name="empty"))[0], "eva")
 
 
 def test_a_project_becomes_a_deck(handlers, project, store):  # noqa: F811

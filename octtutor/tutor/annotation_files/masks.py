@@ -21,7 +21,6 @@ from octtutor.tutor.annotation_files.scan import (
     Sheet,
     base_name,
     find_finding,
-    listed_words,
     readings_of,
     shown,
     to_scan,
@@ -30,8 +29,10 @@ from octtutor.tutor.annotation_files.scan import (
 from octtutor.tutor.annotation_files.table import (
     Row,
     facts_of_row,
-    parse_flag,
     read_rows,
+    reader_of_row,
+    said_cells,
+    said_of_row,
     write_rows,
 )
 from octtutor.tutor.shapes import Mask, to_counts, union_mask
@@ -112,11 +113,7 @@ def _slug(finding: str) -> str:
 def _row(scan: AnnotatedScan, reader: str | None, reading: Reading) -> dict[str, Any]:
     return {
         **{key: getattr(scan, key) for key in _COLUMNS[1:7]},
-        "reader": reader or "",
-        "settled": str(reader is None).lower(),
-        "gradable": str(reading.gradable).lower(),
-        "diagnosis": reading.diagnosis or "",
-        "findings": listed_words(reading.findings),
+        **said_cells(reader, reading),
     }
 
 
@@ -131,10 +128,9 @@ class _MasksReading:
     def take(self, row: Row, number: int) -> None:
         try:
             facts = facts_of_row(row)
-            is_settled = parse_flag(row.get("settled", ""), default=False)
-            reader = None if is_settled else row.get("reader", "")
+            reader = reader_of_row(row)
             mine = self._found.setdefault(facts, {})
-            known = mine.setdefault(reader, _bare(row))
+            known = mine.setdefault(reader, reading_from_dict(said_of_row(row)))
             marks = self._marks(row, len(known.marks) + 1)
             mine[reader] = replace(known, marks=known.marks + marks)
         except UNUSABLE as error:
@@ -159,14 +155,3 @@ class _MasksReading:
             raise BadInputError(f"Expected the mask {shown(file)}. It is not there. Add it.")
         mask = decode(member.read(), file)
         return (Mark(f"mask-{number}", finding, to_brush(mask)),)
-
-
-def _bare(row: Row) -> Reading:
-    return reading_from_dict(
-        {
-            "gradable": parse_flag(row.get("gradable", ""), default=True),
-            "diagnosis": row.get("diagnosis") or None,
-            "findings": [word for word in row.get("findings", "").split("; ") if word],
-            "marks": [],
-        }
-    )

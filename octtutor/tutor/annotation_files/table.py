@@ -160,6 +160,41 @@ def facts_of_row(row: Row) -> ScanFacts:
     return facts_from_dict({**row, **sides})
 
 
+def reader_of_row(row: Row) -> str | None:
+    """Return whose reading a row is, None for the one that is settled.
+
+    Raises:
+        ValueError: the row does not say whether it is settled.
+    """
+    is_settled = parse_flag(row.get("settled", ""), default=False)
+    return None if is_settled else row.get("reader", "")
+
+
+def said_of_row(row: Row) -> dict[str, Any]:
+    """Return what a row says of the scan, as `reading_from_dict` takes it, without regions.
+
+    Raises:
+        ValueError: the row does not say whether it is gradable.
+    """
+    return {
+        "gradable": parse_flag(row.get("gradable", ""), default=True),
+        "diagnosis": row.get("diagnosis", "").strip().upper() or None,
+        "findings": [word for word in row.get("findings", "").split("; ") if word],
+        "marks": [],
+    }
+
+
+def said_cells(reader: str | None, reading: Reading) -> dict[str, Any]:
+    """Return the cells that `reader_of_row` and `said_of_row` read."""
+    return {
+        "reader": reader or "",
+        "settled": str(reader is None).lower(),
+        "gradable": str(reading.gradable).lower(),
+        "diagnosis": reading.diagnosis or "",
+        "findings": listed_words(reading.findings),
+    }
+
+
 def _cells(row: dict[str | None, Any]) -> Iterator[tuple[str, str]]:
     for key, value in row.items():
         if key is not None:
@@ -182,11 +217,7 @@ def _row(scan: AnnotatedScan, reader: str | None, reading: Reading) -> dict[str,
     marks = [mark_to_dict(mark) for mark in reading.marks]
     return {
         **_facts(scan),
-        "reader": reader or "",
-        "settled": str(reader is None).lower(),
-        "gradable": str(reading.gradable).lower(),
-        "diagnosis": reading.diagnosis or "",
-        "findings": listed_words(reading.findings),
+        **said_cells(reader, reading),
         "confidence": reading.confidence,
         "response_ms": reading.response_ms,
         "flagged": str(reading.flagged).lower(),
@@ -201,12 +232,9 @@ def _take(found: Gathering, row: Row) -> None:
     if not any(row.get(key) for key in ("diagnosis", "gradable", "marks")):
         found.add_scan(facts)
         return
-    diagnosis = row.get("diagnosis", "").strip().upper() or None
     reading = reading_from_dict(
         {
-            "gradable": parse_flag(row.get("gradable", ""), default=True),
-            "diagnosis": diagnosis,
-            "findings": [word for word in row.get("findings", "").split("; ") if word],
+            **said_of_row(row),
             "marks": json.loads(row.get("marks") or "[]"),
             "confidence": int(row.get("confidence") or 0),
             "response_ms": int(row.get("response_ms") or 0),
@@ -214,8 +242,7 @@ def _take(found: Gathering, row: Row) -> None:
             "note": row.get("note", ""),
         }
     )
-    is_settled = parse_flag(row.get("settled", ""), default=False)
-    found.add(facts, None if is_settled else row.get("reader", ""), reading)
+    found.add(facts, reader_of_row(row), reading)
 
 
 def _click(row: Row, number: int) -> Mark:
