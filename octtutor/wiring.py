@@ -22,7 +22,9 @@ from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
 from octtutor.tutor.annotating import Annotating
 from octtutor.tutor.atlas import Atlas
+from octtutor.tutor.attempts import draw_seed
 from octtutor.tutor.educators import Educators
+from octtutor.tutor.endless import Endless
 from octtutor.tutor.exams import Exams
 from octtutor.tutor.importing import EMBEDDED, Imported, import_scans
 from octtutor.tutor.lessons import Lessons
@@ -134,6 +136,7 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
     from octtutor.ui.contrast import Contrasts
     from octtutor.ui.desk import DeskHandlers
     from octtutor.ui.exams import ExamsHandlers
+    from octtutor.ui.guess import GuessHandlers
     from octtutor.ui.learn import LearnHandlers
     from octtutor.ui.page import Rooms, build_page
     from octtutor.ui.practise import PractiseHandlers
@@ -148,8 +151,9 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     rooms = Rooms(
         desk=desk,
-        practise=PractiseHandlers(practice, shelf, sessions, desk),
+        practise=PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, now)),
         learn=LearnHandlers(atlas, practice.is_examined),
+        guess=GuessHandlers(store, images, draw_seed, practice.is_examined),
         exams=ExamsHandlers(exams, practice, desk, now),
         progress=ProgressHandlers(Records(store, now), now),
     )

@@ -24,6 +24,7 @@ from octtutor.core.quizfile import (
 from octtutor.datasets.images import write_atomically
 from octtutor.errors import BadInputError, SettingsError
 from octtutor.store.contract import Store
+from octtutor.tutor.endless import ENDLESS
 from octtutor.tutor.importing import EMBEDDED
 
 SUFFIX = ".toml"
@@ -143,6 +144,9 @@ class Quizzes:
             places: of its text, for the lines; 0 without.
         """
         places = places or Places("")
+        if quiz.deck == ENDLESS:
+            what = f"the deck {ENDLESS!r} grows as people practise; a quiz needs one that stays"
+            return (Fault(places.of("", "deck"), what),)
         if quiz.deck and self._store.find_deck(quiz.deck) is None:
             what = f"there is no deck {quiz.deck!r} here. {_how_to_get(quiz)}"
             return (Fault(places.of("", "deck"), what),)

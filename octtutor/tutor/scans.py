@@ -5,6 +5,7 @@ from pathlib import Path
 from octtutor.core.case import DeckSummary
 from octtutor.errors import BadInputError
 from octtutor.store.contract import Store
+from octtutor.tutor.endless import ENDLESS
 from octtutor.tutor.importing import EMBEDDED, Imported, Progress, import_scans
 from octtutor.tutor.ports import Clock, Images
 
@@ -28,9 +29,9 @@ class Scans:
         Raises:
             BadInputError: there is nothing to add, or the deck is the program's own.
         """
-        if name == EMBEDDED:
+        if name in (EMBEDDED, ENDLESS):
             raise BadInputError(
-                f"Expected a deck of your own. The deck {EMBEDDED!r} belongs to the program. Take "
+                f"Expected a deck of your own. The deck {name!r} belongs to the program. Take "
                 "another name."
             )
         return import_scans(self._store, self._images, path, self._clock, name, title, progress)

@@ -156,8 +156,16 @@ class _Events:
         return body, _tools(topic), page, ""
 
 
-def build_learn_tab(handlers: LearnHandlers, browser: gr.BrowserState) -> None:
-    """Lay out the tab and connect it. Must be called inside the page's `gr.Tabs`."""
+def build_learn_tab(
+    handlers: LearnHandlers, browser: gr.BrowserState, build_last: Callable[[], None]
+) -> None:
+    """Lay out the tab and connect it. Must be called inside the page's `gr.Tabs`.
+
+    Args:
+        handlers: what its events do.
+        browser: what the browser keeps.
+        build_last: lays out what comes below.
+    """
     with gr.Tab(LEARN["tab"], id="learn") as tab, gr.Column(elem_classes="learn"):
         topic = gr.Radio(
             list(TOPICS), value=LAYERS_TOPIC, label=LEARN["topic"], elem_id="learn-topic"
@@ -172,6 +180,7 @@ def build_learn_tab(handlers: LearnHandlers, browser: gr.BrowserState) -> None:
             _note(LEARN["drawing"]), elem_id="learn-body", apply_default_css=False, min_height=300
         )
         lot = gr.Number(0, visible="hidden", elem_id="learn-lot")
+        build_last()
 
     events = _Events(handlers)
     # not preprocessed: a restarted or a second server does not know this page's choices

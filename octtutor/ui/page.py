@@ -7,13 +7,14 @@ import gradio as gr
 
 from octtutor.ui.desk import ASSETS, DeskHandlers, build_desk
 from octtutor.ui.exams import ExamsHandlers, build_exams_tab
+from octtutor.ui.guess import GuessHandlers, build_guess
 from octtutor.ui.learn import LearnHandlers, build_learn_tab
 from octtutor.ui.practise import PractiseHandlers, build_practise_tab
 from octtutor.ui.progress import ProgressHandlers, build_progress_tab
 from octtutor.ui.texts import EDUCATORS, PURPOSE, TAGLINE, TITLE
 
 ACCENT = "#f2e6cf"
-STYLES = ("page.css", "learn.css", "progress.css", "board.css")
+STYLES = ("page.css", "learn.css", "guess.css", "progress.css", "board.css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Rooms:
     desk: DeskHandlers
     practise: PractiseHandlers
     learn: LearnHandlers
+    guess: GuessHandlers
     exams: ExamsHandlers
     progress: ProgressHandlers
 
@@ -39,7 +41,9 @@ def build_page(rooms: Rooms) -> gr.Blocks:
         desk = build_desk(rooms.desk)
         with desk.rooms, gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             nickname = build_practise_tab(page, rooms.practise, desk)
-            build_learn_tab(rooms.learn, desk.browser)
+            build_learn_tab(
+                rooms.learn, desk.browser, lambda: build_guess(rooms.guess, desk.browser)
+            )
             build_exams_tab(rooms.exams, desk, nickname)
             build_progress_tab(page, rooms.progress, desk.browser)
     page.queue(max_size=256)

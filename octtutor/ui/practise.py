@@ -1,5 +1,6 @@
 """The tab Practise: what is due, the choice of a practice, and the door to a session."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from octtutor.core.diagnosis import LABELS
 from octtutor.core.schedule import ADAPTIVE, BALANCED, FAST_MS, MASTERY_K, Mastery, mastery
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.attempts import DUE
+from octtutor.tutor.endless import ENDLESS, MOST_AT_ONCE, SECONDS_A_SCAN, Endless
 from octtutor.tutor.ports import Shelf
 from octtutor.tutor.practice import Practice, draw_id
 from octtutor.tutor.sessions import Sessions
@@ -46,11 +48,16 @@ class PractiseHandlers:
     """What the tab's events do. Values in, values out; knows no component."""
 
     def __init__(
-        self, practice: Practice, shelf: Shelf, sessions: Sessions, desk: DeskHandlers
+        self,
+        practice: Practice,
+        shelf: Shelf,
+        sessions: Sessions,
+        desk: DeskHandlers,
+        endless: Endless,
     ) -> None:
         """Take the use cases and the models at hand; the desk shows what begins here."""
         self._practice, self._shelf = practice, shelf
-        self._sessions, self._desk = sessions, desk
+        self._sessions, self._desk, self._endless = sessions, desk, endless
 
     def home(self, browser: Browser) -> Home:
         """Return what is due for the browser's trainee, and what they master."""
@@ -69,27 +76,46 @@ class PractiseHandlers:
         size: str,
         order: str | None,
         seed: str,
+        say: Callable[[str], object] = lambda text: None,
     ) -> Screen:
-        """Begin a practice and show its first case."""
+        """Begin a practice and show its first case; `say` is told what takes long."""
         if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         number = _parse_seed(seed)
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
         count = int(size) if str(size).isascii() and str(size).isdigit() else 10**9
         chosen = order if order in (ADAPTIVE, BALANCED) else ADAPTIVE
+        count = self._draw_on(deck, trainee.id, count, say)
         attempt = self._practice.start(trainee.id, deck, count, number, chosen)
         return self._desk.begin(trainee, attempt)
 
-    def start_due(self, browser: Browser, nickname: str, deck: str | None) -> Screen:
-        """Begin to practise what is due."""
+    def start_due(
+        self,
+        browser: Browser,
+        nickname: str,
+        deck: str | None,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> Screen:
+        """Begin to practise what is due; `say` is told what takes long."""
         if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
         _, due = self._practice.due(trainee.id)
         if not due.scans:
             raise BadInputError(START["due_none"])
+        self._draw_on(deck, trainee.id, due.scans, say)
         attempt = self._practice.start(trainee.id, deck, due.scans, None, DUE)
         return self._desk.begin(trainee, attempt)
+
+    def _draw_on(self, deck: str, trainee_id: str, size: int, say: Callable[[str], object]) -> int:
+        """Let the endless deck have scans enough; return how many a quiz of this deck may ask."""
+        if deck != ENDLESS:
+            return size
+        size = min(size, MOST_AT_ONCE)
+        if missing := self._endless.missing(trainee_id, size):
+            say(START["drawing"].format(n=missing, seconds=max(1, missing * SECONDS_A_SCAN)))
+            self._endless.draw(trainee_id, size)
+        return size
 
     def join(self, browser: Browser, nickname: str, code: str, address: str) -> Screen:
         """Join a session, or come back to it."""
@@ -101,7 +127,7 @@ class PractiseHandlers:
 
     def decks(self) -> list[tuple[str, str]]:
         """Return (text, name) of each deck for the choice."""
-        return [
+        there = [
             (
                 f"{deck.title} ({count}"
                 f"{START['synthetic'] if deck.synthetic else ''}"
@@ -109,8 +135,9 @@ class PractiseHandlers:
                 deck.name,
             )
             for deck, count in self._practice.decks()
-            if count
+            if count and deck.name != ENDLESS
         ]
+        return [*there, (START["endless"], ENDLESS)]
 
     def model_line(self) -> str:
         """Say how the model is that a new quiz would get."""
@@ -160,10 +187,10 @@ class _Events:
         self, kept: Browser, who: str, deck: str | None, size: str, order: str, seed: str
     ) -> Any:
         use = self._handlers
-        return _begun(lambda: use.start(kept, who, deck, size, order, seed))
+        return _begun(lambda: use.start(kept, who, deck, size, order, seed, gr.Info))
 
     def start_due(self, kept: Browser, who: str, deck: str | None) -> Any:
-        return _begun(lambda: self._handlers.start_due(kept, who, deck))
+        return _begun(lambda: self._handlers.start_due(kept, who, deck, gr.Info))
 
     def join(self, kept: Browser, who: str, code: str, request: gr.Request) -> Any:
         address = request.client.host if request.client else ""

@@ -143,6 +143,8 @@ START: dict[str, str] = {
     "seed": "Seed (optional: the same number gives the same quiz, at random)",
     "seed_bad": "Expected a whole number from 0 to 2147483647 as seed. Received {value!r}. Leave "
     "it empty for a new quiz each time.",
+    "endless": "Endless (synthetic, drawn for you)",
+    "drawing": "Drawing {n} new scans, about {seconds:.0f} s …",
     "start": "Start",
     "again": "New quiz",
     "last": "My last results",
@@ -163,6 +165,27 @@ START: dict[str, str] = {
     "model_loading": "The model is loading ({name}). You can start already.",
     "model_ready": "Model: {name}",
     "model_fault": "No model: {fault}",
+}
+
+GUESS: dict[str, str] = {
+    "title": "A game: real or synthetic?",
+    "intro": "Some scans here were taken of patients, some were drawn by the program. Can you tell "
+    "which? Nothing is recorded.",
+    "begin": "Play a round",
+    "real": "Real",
+    "synthetic": "Synthetic",
+    "place": "Scan {n} of {of}. Was it taken, or drawn?",
+    "alt": "OCT B-scan, real or synthetic",
+    "hit_drawn": "✓ The one before was synthetic.",
+    "hit_taken": "✓ The one before was real.",
+    "miss_drawn": "✗ The one before was synthetic.",
+    "miss_taken": "✗ The one before was real.",
+    "right": "Right in all",
+    "caught": "Synthetic scans that you caught",
+    "trusted": "Real scans that you trusted",
+    "chance": "Half would be right by chance.",
+    "examined": "The game waits until your exam has ended.",
+    "lost": "That round is over. Play another.",
 }
 
 JOIN: dict[str, str] = {

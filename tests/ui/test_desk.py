@@ -10,6 +10,7 @@ import pytest
 
 from octtutor.core.diagnosis import LABELS
 from octtutor.errors import BadInputError, OctTutorError
+from octtutor.tutor.endless import Endless
 from octtutor.tutor.importing import EMBEDDED, import_scans
 from octtutor.ui.desk import DeskHandlers
 from octtutor.ui.exams import ExamsHandlers, offer_html
@@ -65,8 +66,10 @@ def tab(exams, practice, desk, clock) -> ExamsHandlers:  # noqa: F811
 
 
 @pytest.fixture
-def start(practice, shelf, sessions, desk) -> PractiseHandlers:  # noqa: F811
-    return PractiseHandlers(practice, shelf, sessions, desk)
+def start(practice, shelf, sessions, desk, store, images) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(
+        practice, shelf, sessions, desk, Endless(store, images, practice._clock)
+    )
 
 
 def sent(view, **changes):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from octtutor.core.schedule import ADAPTIVE, BALANCED
 from octtutor.errors import BadInputError, OctTutorError
+from octtutor.tutor.endless import Endless
 from octtutor.ui.desk import DeskHandlers
 from octtutor.ui.pictures import map_uri, outline_path, scan_uri
 from octtutor.ui.practise import PractiseHandlers
@@ -34,8 +35,10 @@ def desk_handlers(practice, exams, sessions) -> DeskHandlers:  # noqa: F811
 
 
 @pytest.fixture
-def handlers(practice, shelf, sessions, desk_handlers) -> PractiseHandlers:  # noqa: F811
-    return PractiseHandlers(practice, shelf, sessions, desk_handlers)
+def handlers(practice, shelf, sessions, desk_handlers, store, images) -> PractiseHandlers:  # noqa: F811
+    return PractiseHandlers(
+        practice, shelf, sessions, desk_handlers, Endless(store, images, practice._clock)
+    )
 
 
 @pytest.fixture
