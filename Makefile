@@ -14,7 +14,7 @@ run: $(READY)  ## start the app on http://127.0.0.1:7860
 test: $(READY)  ## run the whole test suite
 	$(BIN)/python -m pytest
 
-scale: $(READY)  ## also install JAX and Ray, for several hosts (their tests are skipped without)
+scale: $(READY)  ## also install JAX, Ray and what exports need (their tests are skipped without)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --require-hashes -r requirements-scale.lock
 
 check: $(READY)  ## format, lint, types, floors
@@ -35,7 +35,7 @@ pictures: $(READY)  ## take the pictures of README and docs (needs Chromium)
 	$(BIN)/python docs/take_pictures.py
 
 deck: $(READY)  ## draw the embedded deck again
-	$(BIN)/octtutor phantom make --out octtutor/phantom/deck --per-class 15 --seed 2017
+	$(BIN)/python -c "from octtutor.phantom.embedded import write_embedded; write_embedded('octtutor/phantom/deck')"
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --upgrade --quiet
@@ -43,7 +43,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 lock: $(READY)  ## renew requirements.lock and requirements-scale.lock
 	$(BIN)/python -m pip install --quiet uv
 	$(COMPILE) --extra dev -o requirements.lock
-	$(COMPILE) --extra dev --extra jax --extra cluster -c requirements.lock -o requirements-scale.lock
+	$(COMPILE) --extra dev --extra jax --extra cluster --extra export -c requirements.lock -o requirements-scale.lock
 
 clean:  ## remove what was made here (not the data home)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

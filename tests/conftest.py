@@ -1,8 +1,10 @@
 """What several tests need: real scans where they are, real parts, a clock that stands still."""
 
+import io
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.phantom import make
 
 ROOT = Path(__file__).parent.parent
@@ -69,11 +71,17 @@ def write_scans(folder: Path, per_class: int = 2, size: tuple[int, int] = (160, 
     """Write synthetic scans in OCT2017 layout, without masks, named like real ones."""
     for index, label in enumerate(LABELS):
         for n in range(per_class):
-            rng = np.random.default_rng([index, n])
             path = folder / label / f"{label}-{1000 * (index + 1) + n}-1.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(make(label, rng, size).scan).save(path)
+            path.write_bytes(_draw(label, index, n, size))
     return folder
+
+
+@lru_cache(maxsize=256)
+def _draw(label: Diagnosis, index: int, n: int, size: tuple[int, int]) -> bytes:
+    drawn = io.BytesIO()
+    Image.fromarray(make(label, np.random.default_rng([index, n]), size).scan).save(drawn, "PNG")
+    return drawn.getvalue()
 
 
 @pytest.fixture

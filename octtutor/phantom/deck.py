@@ -1,12 +1,18 @@
-"""Decks of synthetic scans on disk: scans, masks, and a table of what is in each."""
+"""Decks of synthetic scans on disk: scans, masks, boundaries, and a table of what is in each."""
 
 import csv
+import multiprocessing
 import os
+import re
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,6 +21,7 @@ from numpy.typing import NDArray
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError
+from octtutor.phantom.anatomy import Anatomy, Layer
 from octtutor.phantom.scan import Phantom, checked_size, make
 
 TABLE = "cases.csv"
@@ -25,6 +32,21 @@ FIRST_PATIENT = 9_000_001
 
 MOST_PER_CLASS = 10_000
 """Most scans of each class in one deck."""
+
+
+NARROW, WIDE = (496, 512), (496, 768)
+"""Heights and widths of Spectralis scans over 20 and 30 degrees."""
+
+_WIDE_SHARE = 0.25
+"""Of scans over 30 degrees; in OCT2017 it is 0.23."""
+
+_FEW = 40
+"""As many scans are made in this process; more are shared out."""
+
+_BYTES = 400_000
+"""Most that a case of 496 by 512 pixels takes on disk."""
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +61,15 @@ class CaseRow:
         mask: path of the lesion mask within the deck, with `/`.
         findings: what the scan shows, joined with `; `.
         seed: `SEED:INDEX`, the two numbers of the case's `numpy.random.SeedSequence`.
+        difficulty: easy, typical or hard, by the rule of `octtutor.phantom.difficulty`.
+        severity: of the disease, 0 to 1.
+        look_alikes: what in the scan looks like something else, joined with `; `.
+        kinds: `finding: kind, kind`, joined with `; `.
+        eye: OD (right, the disc to the right) or OS.
+        height: of the scan, pixels.
+        width: of the scan, pixels.
+        boundaries: path of the CSV of the layers' boundaries, with `/`.
+        finding_masks: paths of the findings' own masks, in the order of `findings`.
     """
 
     file: str
@@ -48,42 +79,99 @@ class CaseRow:
     mask: str
     findings: str
     seed: str
+    difficulty: str
+    severity: str
+    look_alikes: str
+    kinds: str
+    eye: str
+    height: str
+    width: str
+    boundaries: str
+    finding_masks: str
+
+    def paths(self) -> list[str]:
+        """Return the paths of all its files."""
+        return [self.file, self.mask, self.boundaries, *self.finding_masks.split("; ")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One case to draw."""
+
+    index: int
+    label: Diagnosis
+    seed: int
+    size: tuple[int, int]
+    patient: str
+    details: bool = True
+    """Whether boundaries and the findings' own masks are written, too."""
 
 
 def write_deck(
     folder: str | os.PathLike[str],
     per_class: int,
     seed: int,
-    size: tuple[int, int] = (496, 512),
-    progress: Callable[[int, int], None] | None = None,
+    size: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> tuple[CaseRow, ...]:
     """Write a deck of synthetic scans, complete or not at all.
 
     Everything is made in a temporary folder beside `folder` and moved at the end; `cases.csv`
     is moved last, so a deck without it is unfinished and one with it is whole. The nth case of
-    a class is the same however many are made.
+    a class is the same however many are made, and by however many processes.
 
     Args:
         folder: where to write: a new or empty folder, or an older deck to replace.
         per_class: scans of each diagnosis, 1 to 10000.
         seed: 0 or more. The same seed gives the same bytes.
-        size: (height, width) in pixels. Defaults to (496, 512).
+        size: (height, width) in pixels. By default a quarter is 496 by 768, the rest 496 by 512.
         progress: called with (done, total) after each scan.
+        workers: processes, 1 or more; by default one for few scans, else one a core.
 
     Returns:
         The rows of `cases.csv`, in its order.
 
     Raises:
         BadInputError: if an argument is outside its limits, the folder holds something else,
-            or it cannot be written.
+            it cannot be written, or the disk would fill.
     """
-    _check_numbers(per_class, seed)
-    size = checked_size(size)
+    _check_numbers(per_class, seed, workers)
+    size = None if size is None else checked_size(size)
+    orders = [_order(index, seed, size) for index in range(per_class * len(LABELS))]
+    return write_cases(folder, orders, progress, workers)
+
+
+def write_chosen(
+    folder: str | os.PathLike[str], chosen: Iterable[tuple[Diagnosis, int]], seed: int
+) -> tuple[CaseRow, ...]:
+    """Write a deck of chosen cases: labels, and the index of each in the seed's sequence.
+
+    Boundaries and findings' masks, which the seeds tell again, are left out to keep it small.
+
+    Raises:
+        BadInputError: the folder holds something else, or cannot be written.
+    """
+    orders = [
+        _Order(index, label, seed, _own_size(seed, index), str(FIRST_PATIENT + place), False)
+        for place, (label, index) in enumerate(chosen)
+    ]
+    return write_cases(folder, orders, None, None)
+
+
+def write_cases(
+    folder: str | os.PathLike[str],
+    orders: list[_Order],
+    progress: Progress | None,
+    workers: int | None,
+) -> tuple[CaseRow, ...]:
+    """Draw and write cases in order, complete or not at all."""
     target = Path(folder)
     try:
         _check_folder(target)
+        _check_room(target, orders)
         with _workshop(target) as draft:
-            rows = _draw(draft, per_class, seed, size, progress)
+            rows = _draw(draft, orders, progress, workers)
             _write_table(draft / TABLE, rows)
             _move(draft, target, rows)
     except OSError as error:
@@ -94,8 +182,20 @@ def write_deck(
     return rows
 
 
-def _check_numbers(per_class: int, seed: int) -> None:
-    """Refuse a number of scans or a seed that cannot be used."""
+def _order(index: int, seed: int, size: tuple[int, int] | None) -> _Order:
+    """Return case number `index`; classes take turns, so numbers never shift."""
+    label = LABELS[index % len(LABELS)]
+    return _Order(index, label, seed, size or _own_size(seed, index), str(FIRST_PATIENT + index))
+
+
+def _own_size(seed: int, index: int) -> tuple[int, int]:
+    """Return the size that a case has where none is asked for."""
+    chance = np.random.default_rng(np.random.SeedSequence([seed, index, 1])).random()
+    return WIDE if chance < _WIDE_SHARE else NARROW
+
+
+def _check_numbers(per_class: int, seed: int, workers: int | None) -> None:
+    """Refuse numbers that cannot be used."""
     if not 1 <= per_class <= MOST_PER_CLASS:
         raise BadInputError(
             f"Expected 1 to {MOST_PER_CLASS} scans per class. Received: {per_class}. "
@@ -103,6 +203,10 @@ def _check_numbers(per_class: int, seed: int) -> None:
         )
     if seed < 0:
         raise BadInputError(f"Expected a seed of 0 or more. Received: {seed}. Choose another seed.")
+    if workers is not None and not 1 <= workers <= 256:
+        raise BadInputError(
+            f"Expected 1 to 256 processes. Received: {workers}. Choose a number within these."
+        )
 
 
 def _check_folder(target: Path) -> None:
@@ -118,6 +222,18 @@ def _check_folder(target: Path) -> None:
         )
 
 
+def _check_room(target: Path, orders: list[_Order]) -> None:
+    """Refuse a deck that would fill the disk."""
+    place = next(path for path in (target, *target.absolute().parents) if path.exists())
+    pixels = sum(height * width for height, width in (order.size for order in orders))
+    need, free = _BYTES * pixels // (NARROW[0] * NARROW[1]), shutil.disk_usage(place).free
+    if need > free:
+        raise BadInputError(
+            f"Expected about {need / 1e6:,.0f} MB of free disk for {len(orders)} scans. Received: "
+            f"{free / 1e6:,.0f} MB at {place}, which would fill. Make fewer, or free its disk."
+        )
+
+
 @contextmanager
 def _workshop(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside `target`, on its disk, and remove it afterwards."""
@@ -130,48 +246,121 @@ def _workshop(target: Path) -> Iterator[Path]:
 
 
 def _draw(
-    draft: Path,
-    per_class: int,
-    seed: int,
-    size: tuple[int, int],
-    progress: Callable[[int, int], None] | None,
+    draft: Path, orders: list[_Order], progress: Progress | None, workers: int | None
 ) -> tuple[CaseRow, ...]:
-    """Make and write every scan and mask in `draft`, and return their rows."""
-    total = per_class * len(LABELS)
+    """Make and write every case in `draft`, and return the rows in the table's order."""
     rows = []
-    for index in range(total):
-        rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
-        label = LABELS[index % len(LABELS)]
-        phantom = make(label, rng, size)
-        row = _row(label, index, seed, phantom)
-        _write_png(draft / row.file, phantom.scan)
-        _write_png(draft / row.mask, phantom.mask)
-        rows.append(row)
-        if progress is not None:
-            progress(index + 1, total)
+    with _drawn(draft, orders, workers) as drawn:
+        for row in drawn:
+            rows.append(row)
+            if progress is not None:
+                progress(len(rows), len(orders))
     return tuple(sorted(rows, key=lambda row: row.file))
 
 
-def _row(label: Diagnosis, index: int, seed: int, phantom: Phantom) -> CaseRow:
-    """Return the row of case number `index`; classes take turns, so numbers never shift."""
-    patient = str(FIRST_PATIENT + index)
-    name = f"{label}-{patient}-1.png"
+@contextmanager
+def _drawn(draft: Path, orders: list[_Order], workers: int | None) -> Iterator[Iterable[CaseRow]]:
+    """Give the rows as they are drawn, in order, in this process or several."""
+    count = workers or (1 if len(orders) <= _FEW else _cores())
+    work = partial(_draw_case, draft)
+    if count == 1:
+        yield map(work, orders)
+        return
+    start = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(count, len(orders)), start, _settle_worker)
+    try:
+        yield pool.map(work, orders, chunksize=4)
+    except BrokenProcessPool as error:
+        raise BadInputError(
+            f"Expected {count} processes to draw. Received: one that was stopped from outside, "
+            "for want of memory perhaps. Close other programs and run it again."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _settle_worker() -> None:
+    """Leave Ctrl-C to the parent, and the other cores to the other workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _draw_case(draft: Path, order: _Order) -> CaseRow:
+    """Draw one case, write its files, and return its row."""
+    rng = np.random.default_rng(np.random.SeedSequence([order.seed, order.index]))
+    phantom = make(order.label, rng, order.size)
+    row = _row(order, phantom)
+    _write_png(draft / row.file, phantom.scan)
+    _write_png(draft / row.mask, phantom.mask)
+    if not order.details:
+        return row
+    for path, finding in zip(row.finding_masks.split("; "), phantom.findings, strict=False):
+        _write_png(draft / path, finding.mask)
+    _write_boundaries(draft / row.boundaries, phantom.anatomy)
+    return row
+
+
+def _row(order: _Order, phantom: Phantom) -> CaseRow:
+    """Return the row of a case."""
+    stem = f"{order.label}-{order.patient}-1"
+    findings, plan = phantom.findings, phantom.plan
+    slugs = [_slug(finding.name) for finding in findings if order.details]
     return CaseRow(
-        file=f"{label}/{name}",
-        label=str(label),
-        patient=patient,
+        file=f"{order.label}/{stem}.png",
+        label=str(order.label),
+        patient=order.patient,
         synthetic="true",
-        mask=f"masks/{name}",
-        findings="; ".join(finding.name for finding in phantom.findings),
-        seed=f"{seed}:{index}",
+        mask=f"masks/{stem}.png",
+        findings="; ".join(finding.name for finding in findings),
+        seed=f"{order.seed}:{order.index}",
+        difficulty=str(plan.difficulty),
+        severity=f"{plan.severity:.3f}",
+        look_alikes="; ".join(plan.look_alikes),
+        kinds="; ".join(f"{f.name}: {', '.join(f.kinds)}" for f in findings if f.kinds),
+        eye="OD" if phantom.anatomy.nasal > 0 else "OS",
+        height=str(order.size[0]),
+        width=str(order.size[1]),
+        boundaries=f"boundaries/{stem}.csv" if order.details else "",
+        finding_masks="; ".join(f"findings/masks/{slug}/{stem}.png" for slug in slugs),
     )
+
+
+def _slug(name: str) -> str:
+    """Return a finding's name as a folder's."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
     """Write a grey PNG; the same array gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _, encoded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    # run lengths pack speckle as small as anything, and fastest
+    _, encoded = cv2.imencode(
+        ".png", image, [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    )
     path.write_bytes(encoded.tobytes())
+
+
+def _write_boundaries(path: Path, anatomy: Anatomy) -> None:
+    """Write the depth of the bottom of each layer in every A-scan, pixels and µm from the top.
+
+    The bottom of the vitreous is the inner limiting membrane.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = ["ILM", *(layer.name for layer in Layer if layer is not Layer.VITREOUS)]
+    depths = anatomy.surfaces()
+    columns = [np.arange(depths.shape[1]), anatomy.grid.x, *(depths / anatomy.grid.axial_um)]
+    table = np.stack([*columns, *depths], axis=1)
+    head = ["x_px", "x_um", *(f"{name}_px" for name in names), *(f"{name}_um" for name in names)]
+    line = ",".join(["%d", "%.1f", *["%.2f"] * len(names), *["%.1f"] * len(names)])
+    lines = [",".join(head), *(line % tuple(row) for row in table.tolist())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
 def _write_table(path: Path, rows: tuple[CaseRow, ...]) -> None:
@@ -185,21 +374,24 @@ def _write_table(path: Path, rows: tuple[CaseRow, ...]) -> None:
 def _move(draft: Path, target: Path, rows: tuple[CaseRow, ...]) -> None:
     """Move a finished deck into place, its table last; an older deck's files go first."""
     _clear(target)
-    for name in (path for row in rows for path in (row.file, row.mask)):
+    for name in filter(None, (path for row in rows for path in row.paths())):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(draft / name, target / name)
     os.replace(draft / TABLE, target / TABLE)
 
 
 def _clear(target: Path) -> None:
-    """Remove the scans and masks that an older deck's table names, the table first."""
+    """Remove the files that an older deck's table names, the table first."""
     table = target / TABLE
     if not table.is_file():
         return
+    columns = ("file", "mask", "boundaries", "finding_masks")
     with table.open(encoding="utf-8", newline="") as lines:
-        listed = [row.get(key) for row in csv.DictReader(lines) for key in ("file", "mask")]
+        listed = [
+            (row.get(key) or "").split("; ") for row in csv.DictReader(lines) for key in columns
+        ]
     table.unlink()
-    for name in filter(None, listed):
+    for name in filter(None, (name for names in listed for name in names)):
         path = (target / name).resolve()
         if path.is_relative_to(target.resolve()):
             path.unlink(missing_ok=True)

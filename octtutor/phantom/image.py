@@ -13,12 +13,32 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from octtutor.phantom.anatomy import Anatomy, Curve, Grid, Layer, bell, wave
+from octtutor.phantom.frame import Frame, finish, lay_frame
+from octtutor.phantom.parameters import draw
 
 Plane = NDArray[np.float32]
 """float32 (height, width)."""
 
+_LATERAL_UM, _AXIAL_UM = 11.5, 3.87
+"""A Spectralis pixel; blur and grain are given in these and follow the grid's own."""
+
 _FADE_UM = np.array([0, 22, 45, 75, 110, 160, 235, 335, 455, 640, 900], np.float32)
-_FADE_GREY = np.array([128, 112, 90, 76, 64, 53, 42, 32, 23, 13, 0], np.float32)
+_FADE_GREY = np.array([104, 93, 80, 69, 59, 50, 39, 26, 14, 5, 0], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of a scan, besides the eye's disease, makes a reader think.
+
+    Attributes:
+        hyaloid: the detached posterior hyaloid is seen.
+        shadow: a large vessel's shadow runs through the outer bands.
+        dim: the signal is weak.
+    """
+
+    hyaloid: bool = False
+    shadow: bool = False
+    dim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +46,98 @@ class Inclusion:
     """Something inside the layers that has its own brightness.
 
     Attributes:
-        cover: float32 (height, width), in [0, 1], how much of each pixel it fills.
+        cover: float32 (rows, columns), in [0, 1], how much of each pixel it fills.
         grey: its display grey, 0 to 255.
         transmission: share of light (intensity, in [0, 1]) that passes to what lies below.
+        corner: row and column of the scan where `cover` begins; it may be a part of the scan.
     """
 
     cover: Plane
     grey: float
     transmission: float = 1.0
+    corner: tuple[int, int] = (0, 0)
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Where in the scan `cover` lies."""
+        top, left = self.corner
+        rows, columns = self.cover.shape
+        return slice(top, top + rows), slice(left, left + columns)
+
+    def paint(self, greys: Plane) -> None:
+        """Paint it into `greys`, float32 (height, width)."""
+        there = greys[self.place]
+        there += self.cover * (np.float32(self.grey) - there)
 
 
 def render(
-    rng: Generator, anatomy: Anatomy, inclusions: tuple[Inclusion, ...]
+    rng: Generator, anatomy: Anatomy, inclusions: tuple[Inclusion, ...], view: View = View()
 ) -> NDArray[np.uint8]:
     """Return the scan, uint8 (height, width)."""
     grid = anatomy.grid
     greys = _layers(rng, anatomy, _choroid(rng, anatomy))
     greys += np.float32(0.045) * greys * blotches(rng, grid, 60, 60)
-    parts = (*_vessels(rng, anatomy), _glint(rng, anatomy), *_hyaloid(rng, anatomy), *inclusions)
-    light: Plane = _column_gain(rng, grid)
+    greys += _capillaries(rng, anatomy)
+    light: Plane = np.ascontiguousarray(_column_gain(rng, grid) * _streaks(rng, anatomy))
+    parts = (*_vessels(rng, anatomy, view.shadow), _glint(rng, anatomy), *inclusions)
     for part in parts:
-        greys += part.cover * (np.float32(part.grey) - greys)
-        light = np.multiply(light, _transmitted(grid, part))
-    speckle = _speckle(rng, anatomy, looks=rng.uniform(4.0, 6.2))
-    intensity: Plane = (_focused(grid, greys) / np.float32(255)) ** 4 * light * speckle
-    return _display(rng, grid, intensity)
+        part.paint(greys)
+        _shade(grid, part, light)
+    greys = _exposed(
+        greys, 1.07 * draw(rng, "brightness") * (rng.uniform(0.66, 0.78) if view.dim else 1)
+    )
+    lines = _hyaloid(rng, anatomy) if view.hyaloid else ()
+    for line in lines:
+        greys += line.cover * np.maximum(np.float32(line.grey) - greys, 0)
+    speckle = _speckle(rng, anatomy, looks=rng.uniform(4.2, 7.4))
+    intensity: Plane = (_focused(rng, grid, greys) / np.float32(255)) ** 4 * light * speckle
+    frame = lay_frame(rng, anatomy)
+    lit = _lit_vitreous(rng, anatomy, lines)
+    shown = _display(intensity, _background(rng, grid, frame, lit))
+    return finish(rng, grid, frame, shown)
 
 
-def _focused(grid: Grid, greys: Plane) -> Plane:
+def _exposed(greys: Plane, gain: float) -> Plane:
+    """Return `greys` as brighter or dimmer scans show them; the brightest saturate."""
+    bright = greys * np.float32(gain)
+    over = np.maximum(bright - 180, 0)
+    exposed: Plane = bright - over + np.float32(45) * np.tanh(over / np.float32(45))
+    return exposed
+
+
+def _focused(rng: Generator, grid: Grid, greys: Plane) -> Plane:
     """Return `greys` as an optic of about 23 µm across and 8 µm in depth shows them."""
-    across, down = max(0.85 * grid.width / 512, 0.3), max(0.85 * grid.height / 496, 0.3)
-    soft = cv2.GaussianBlur(greys, (0, 0), sigmaX=across, sigmaY=down)
+    across = 0.85 * rng.uniform(0.75, 1.25) * _LATERAL_UM / grid.lateral_um
+    down = 0.78 * rng.uniform(0.8, 1.2) * _AXIAL_UM / grid.axial_um
+    soft = cv2.GaussianBlur(greys, (0, 0), sigmaX=max(across, 0.3), sigmaY=max(down, 0.3))
     return soft.astype(np.float32, copy=False)
+
+
+def _capillaries(rng: Generator, anatomy: Anatomy) -> Plane:
+    """Return the bright grains of the capillary plexuses, from the GCL to the OPL, in greys."""
+    grid, surfaces = anatomy.grid, anatomy.surfaces()
+    inner = _below(grid, surfaces[Layer.NFL], 12.0) - _below(grid, surfaces[Layer.OPL], 12.0)
+    dots = (rng.random((grid.height, grid.width), dtype=np.float32) > 0.994).astype(np.float32)
+    soft = cv2.GaussianBlur(dots, (0, 0), sigmaX=0.75, sigmaY=0.75)
+    grains: Plane = np.float32(rng.uniform(40, 120)) * soft * np.clip(inner, 0, 1)
+    return grains
+
+
+def _streaks(rng: Generator, anatomy: Anatomy) -> Plane:
+    """Return the share of light behind the RPE, whose pigment lets it pass in streaks.
+
+    Returns:
+        float32 (height, width), around 1; 1 in the retina.
+    """
+    grid, amount = anatomy.grid, np.float32(draw(rng, "streak"))
+    raw = rng.standard_normal((3, grid.width), dtype=np.float32)
+    fine, mid, coarse = (
+        cv2.GaussianBlur(row[None], (0, 0), sigmaX=sigma * _LATERAL_UM / grid.lateral_um)[0]
+        for row, sigma in zip(raw, (1.2, 4.0, 12.0), strict=True)
+    )
+    mixed = 0.3 * fine / fine.std() + 0.7 * mid / mid.std() + 0.6 * coarse / coarse.std()
+    passed: Plane = np.exp(3.2 * amount * mixed * _below(grid, anatomy.membrane, 50.0))
+    return passed.astype(np.float32)
 
 
 def _layers(rng: Generator, anatomy: Anatomy, choroid: Plane) -> Plane:
@@ -79,7 +159,7 @@ def _layers(rng: Generator, anatomy: Anatomy, choroid: Plane) -> Plane:
 def _softness(grid: Grid, layer: int) -> float:
     """Return over how many µm the top of a layer blends into the layer above it."""
     inner = Layer.GCL < layer <= Layer.ONL
-    return max(2.0 * grid.axial_um, 13.0 if inner else 7.0)
+    return max(2.0 * grid.axial_um, 10.0 if inner else 7.0)
 
 
 def _below(grid: Grid, surface: Curve, softness: float) -> Plane:
@@ -92,11 +172,11 @@ def _choroid(rng: Generator, anatomy: Anatomy) -> Plane:
     """Return the grey below Bruch's membrane: stroma, vessel lumens, then the fading sclera."""
     grid = anatomy.grid
     depth = np.maximum(grid.y - anatomy.membrane, 0)
-    reach = rng.uniform(0.6, 1.15)
+    reach = rng.uniform(0.5, 1.1)
     fade = np.interp(depth / reach, _FADE_UM, _FADE_GREY).astype(np.float32)
     thickness = anatomy.thickness[Layer.CHOROID]
     inside = np.clip(1.15 - depth / thickness, 0, 1) * np.clip(depth / 30, 0, 1)
-    stroma = 0.19 * blotches(rng, grid, 50, 46)
+    stroma = 0.15 * blotches(rng, grid, 50, 46) + 0.12 * blotches(rng, grid, 124, 128)
     lumens = _lumens(rng, anatomy)
     opening = anatomy.greys[Layer.CHOROID] / 100
     shown: Plane = fade * opening * (1 + inside * stroma) * (1 - inside * lumens)
@@ -104,11 +184,17 @@ def _choroid(rng: Generator, anatomy: Anatomy) -> Plane:
 
 
 def _lumens(rng: Generator, anatomy: Anatomy) -> Plane:
-    """Return how dark the large choroidal vessels are, float32 (height, width), in [0, 0.5]."""
+    """Return how dark the choroidal vessels are, float32 (height, width), in [0, 0.7].
+
+    They widen outwards, from Sattler's layer to Haller's.
+    """
     grid = anatomy.grid
-    coarse = blotches(rng, grid, 24, 24)
-    dark: Plane = 0.42 * np.clip((coarse - 0.25) * 1.8, 0, 1) * rng.uniform(0.4, 1.2)
-    return dark
+    outer = np.clip((grid.y - anatomy.membrane - 70) / 90, 0, 1)
+    fine, coarse = blotches(rng, grid, 74, 62), blotches(rng, grid, 34, 34)
+    mixed = (1 - outer) * fine + outer * coarse
+    amount = np.float32(rng.uniform(0.2, 1.0))
+    dark = amount * np.float32(0.5) * np.clip((mixed - 0.1) * 1.9, 0, 1)
+    return dark.astype(np.float32)
 
 
 def blotches(rng: Generator, grid: Grid, rows: int, columns: int) -> Plane:
@@ -121,32 +207,62 @@ def blotches(rng: Generator, grid: Grid, rows: int, columns: int) -> Plane:
 def _column_gain(rng: Generator, grid: Grid) -> Plane:
     """Return the light of each A-scan, float32 (1, width): slow drift and fine streaks."""
     slow = wave(rng, grid.x, 5200, 0.16)
-    fine = wave(rng, grid.x, 90, 0.05) + wave(rng, grid.x, 35, 0.04)
+    uneven = rng.uniform(0.8, 2.2)
+    fine = wave(rng, grid.x, 90, 0.07 * uneven) + wave(rng, grid.x, 35, 0.045 * uneven)
     gain: Plane = np.exp(slow + fine)[None, :]
     return gain
 
 
-def _vessels(rng: Generator, anatomy: Anatomy) -> tuple[Inclusion, ...]:
-    """Return retinal vessels in the ganglion cell layer, each with the shadow below it."""
-    surfaces = anatomy.surfaces()
-    places = rng.uniform(0, anatomy.grid.x[-1], rng.integers(3, 9))
-    far = places[np.abs(places - anatomy.fovea) > 550]
+def _vessels(rng: Generator, anatomy: Anatomy, shadowing: bool) -> tuple[Inclusion, ...]:
+    """Return retinal vessels in the ganglion cell layer, each with the shadow below it.
+
+    Args:
+        rng: source of number, places and sizes.
+        anatomy: the retina.
+        shadowing: whether one of them is large, near the fovea, and dark below.
+    """
+    grid, surfaces = anatomy.grid, anatomy.surfaces()
+    places = rng.uniform(0, grid.x[-1], rng.integers(3, 9))
+    large = anatomy.fovea + rng.choice((-1, 1)) * rng.uniform(650, 1300)
+    radii = rng.uniform(12, 40, places.size + 1)
+    through = rng.uniform(0.35, 0.85, places.size + 1)
     found = []
-    for place in far:
-        column = int(place / anatomy.grid.lateral_um)
-        radius = rng.uniform(14, 42)
+    for place, radius, passing in zip((*places, large), radii, through, strict=True):
+        is_large = bool(place == large)
+        if (is_large != shadowing and is_large) or abs(place - anatomy.fovea) < 550:
+            continue
+        radius, passing = (radius + 26, 0.12 * passing) if is_large else (radius, passing)
+        column = min(int(place / grid.lateral_um), grid.width - 1)
         depth = surfaces[Layer.VITREOUS, column] + radius * rng.uniform(0.8, 1.6)
-        wall = ellipse(anatomy.grid, place, depth, radius * 1.4, radius * 0.9)
-        found.append(Inclusion(0.6 * wall, rng.uniform(120, 150), rng.uniform(0.35, 0.85)))
+        wall, corner = ellipse(grid, place, depth, radius * 1.4, radius * 0.9)
+        found.append(Inclusion(np.float32(0.6) * wall, rng.uniform(120, 150), passing, corner))
     return tuple(found)
 
 
-def ellipse(grid: Grid, x: float, y: float, half_width: float, half_height: float) -> Plane:
-    """Return a filled soft-edged ellipse, float32 (height, width) in [0, 1]; lengths in µm."""
-    distance = np.hypot((grid.x - x) / half_width, (grid.y - y) / half_height)
+def ellipse(
+    grid: Grid, x: float, y: float, half_width: float, half_height: float
+) -> tuple[Plane, tuple[int, int]]:
+    """Return a filled soft-edged ellipse and its corner in the scan; lengths in µm.
+
+    Returns:
+        float32 (rows, columns) in [0, 1], as large as the ellipse; its first row and column.
+    """
     edge = max(grid.axial_um, 6.0) * 1.5 / min(half_width, half_height)
-    disc: Plane = np.clip((1 - distance) / edge + 0.5, 0, 1).astype(np.float32)
-    return disc
+    reach = 1 + edge / 2
+    rows = _span(y, half_height * reach, grid.axial_um, grid.height)
+    columns = _span(x, half_width * reach, grid.lateral_um, grid.width)
+    across = (grid.x[columns] - np.float32(x)) / np.float32(half_width)
+    down = (grid.y[rows] - np.float32(y)) / np.float32(half_height)
+    distance = np.sqrt(across * across + down * down)
+    disc: Plane = np.clip((1 - distance) / np.float32(edge) + np.float32(0.5), 0, 1)
+    return disc, (rows.start, columns.start)
+
+
+def _span(centre: float, reach: float, pixel_um: float, count: int) -> slice:
+    """Return the pixels within `reach` µm of `centre` µm, at least one, within 0 to `count`."""
+    first = int(np.clip((centre - reach) / pixel_um - 1, 0, count - 1))
+    last = int(np.clip((centre + reach) / pixel_um + 2, first + 1, count))
+    return slice(first, last)
 
 
 def _glint(rng: Generator, anatomy: Anatomy) -> Inclusion:
@@ -162,27 +278,36 @@ def _glint(rng: Generator, anatomy: Anatomy) -> Inclusion:
 
 
 def _hyaloid(rng: Generator, anatomy: Anatomy) -> tuple[Inclusion, ...]:
-    """Return the detached posterior hyaloid in about one scan in five, as a faint line."""
-    seen = rng.random() < 0.2
-    lift = rng.uniform(50, 170) * (1 - bell(anatomy.grid.x, anatomy.fovea, 900))
-    lift = lift + rng.uniform(25, 90) + wave(rng, anatomy.grid.x, 2500, 8)
-    visible = np.clip(0.75 + wave(rng, anatomy.grid.x, 1800, 0.35), 0, 1)
-    if not seen:
-        return ()
-    base = cv2.blur(anatomy.surfaces()[:1], (anatomy.grid.width // 8 * 2 + 1, 1))[0]
-    line = np.exp(-(((anatomy.grid.y - base + lift) / 8) ** 2)) * visible
-    return (Inclusion(line.astype(np.float32), rng.uniform(50, 80)),)
+    """Return the detached posterior hyaloid: a thin line above the retina, bright in places."""
+    grid = anatomy.grid
+    attached = rng.random() < 0.5
+    lift = rng.uniform(60, 330) * (
+        1 - attached * bell(grid.x, anatomy.fovea, rng.uniform(900, 2600))
+    )
+    lift = lift + rng.uniform(0, 60) + wave(rng, grid.x, 2500, 14)
+    visible = np.clip(0.7 + wave(rng, grid.x, 1500, 0.45), 0, 1)
+    base = cv2.blur(anatomy.surfaces()[:1], (grid.width // 8 * 2 + 1, 1))[0]
+    line = np.exp(-(((grid.y - base + lift) / 7) ** 2)) * visible
+    return (Inclusion(line.astype(np.float32), rng.uniform(55, 135)),)
 
 
-def _transmitted(grid: Grid, part: Inclusion) -> Plane:
-    """Return the share of light left below an inclusion, float32 (height, width) in [0, 1]."""
-    if part.transmission >= 1:
-        return np.ones((1, 1), np.float32)
-    shade = np.maximum.accumulate(part.cover, axis=0) - part.cover
-    soft = cv2.GaussianBlur(shade, (0, 0), sigmaX=18 / grid.lateral_um + 0.2, sigmaY=0.1)
+def _shade(grid: Grid, part: Inclusion, light: Plane) -> None:
+    """Take from `light`, float32 (height, width), what an inclusion keeps from what is below."""
+    if part.transmission >= 1 or not part.cover.size:
+        return
+    sigma = 18 / grid.lateral_um + 0.2
+    margin = int(3 * sigma) + 1
+    top, left = part.corner
+    first, last = max(left - margin, 0), min(left + part.cover.shape[1] + margin, grid.width)
+    cover = np.zeros((part.cover.shape[0] + 1, last - first), np.float32)
+    cover[:-1, left - first : left - first + part.cover.shape[1]] = part.cover
+    shade = np.maximum.accumulate(cover, axis=0) - cover
+    soft = cv2.GaussianBlur(shade, (0, 0), sigmaX=sigma, sigmaY=0.1)
     peak = max(float(part.cover.max()), 1e-6)
-    left: Plane = (1 - (1 - part.transmission) * soft / peak).astype(np.float32)
-    return left
+    left_over = (1 - np.float32((1 - part.transmission) / peak) * soft).astype(np.float32)
+    bottom = min(top + cover.shape[0], grid.height)
+    light[top:bottom, first:last] *= left_over[: bottom - top]
+    light[bottom:, first:last] *= left_over[-1]
 
 
 def _speckle(rng: Generator, anatomy: Anatomy, looks: float) -> Plane:
@@ -190,46 +315,81 @@ def _speckle(rng: Generator, anatomy: Anatomy, looks: float) -> Plane:
 
     Intensity averaged over independent looks is gamma distributed (Schmitt et al., J Biomed
     Opt 4:95, 1999); the cube of a Gaussian follows it (Wilson and Hilferty, PNAS 17:684, 1931).
-    Below Bruch's membrane, where light is scattered many times, it is weaker, as measured.
+    Below Bruch's membrane, where light is scattered many times, it is weaker, and bright grains
+    stand out more than dark ones, both as measured in OCT2017.
     """
     grid = anatomy.grid
-    grain = _grain(rng, grid, 0.86, 0.97)
+    grain = _skewed(_grain(rng, grid, 0.84, 0.95), rng.uniform(0.05, 0.13))
     root = 1 - 1 / (9 * looks) + grain / (3 * np.sqrt(looks))
-    speckle = np.maximum(root, 0).astype(np.float32) ** 3
+    root = np.maximum(root, 0).astype(np.float32)
+    speckle = root * root * root
     damped: Plane = 1 + (speckle - 1) * (1 - 0.36 * _below(grid, anatomy.membrane, 40.0))
     return damped
+
+
+def _skewed(grain: Plane, amount: float) -> Plane:
+    """Return Gaussian grain of unit variance with a skewness of about six times `amount`."""
+    bent = grain + np.float32(amount) * (grain * grain - 1)
+    return np.asarray(bent / np.float32(np.sqrt(1 + 2 * amount**2)), np.float32)
 
 
 def _grain(rng: Generator, grid: Grid, across: float, down: float) -> Plane:
     """Return Gaussian noise of unit variance blurred by `across`, `down` Spectralis pixels."""
     noise = rng.standard_normal((grid.height, grid.width), dtype=np.float32)
-    sigma_x, sigma_y = across * grid.width / 512, down * grid.height / 496
+    sigma_x = across * _LATERAL_UM / grid.lateral_um
+    sigma_y = down * _AXIAL_UM / grid.axial_um
     soft = cv2.GaussianBlur(noise, (0, 0), sigmaX=max(sigma_x, 0.2), sigmaY=max(sigma_y, 0.2))
     return (soft / max(float(soft.std()), 1e-6)).astype(np.float32)
 
 
-def _display(rng: Generator, grid: Grid, intensity: Plane) -> NDArray[np.uint8]:
-    """Return what the instrument shows: signal over noise, fourth root, 8 bits.
+def _display(intensity: Plane, background: Plane) -> Plane:
+    """Return what the instrument shows: signal over noise, fourth root, in greys.
 
     Frames averaged over tissue leave less noise than the dark has, so the two are joined by a
     power above 1; it was fitted to the spread of greys at each mean grey in OCT2017.
     """
-    noise = np.maximum(_background(rng, grid), 0)
+    noise = np.maximum(background, 0)
     joined = intensity * np.sqrt(intensity) + noise * np.sqrt(noise)
-    shown = np.cbrt(np.sqrt(joined)) * 255
-    scan: NDArray[np.uint8] = np.clip(np.rint(shown), 0, 255).astype(np.uint8)
-    return scan
+    shown: Plane = np.cbrt(np.sqrt(joined)) * np.float32(255)
+    return shown
 
 
-def _background(rng: Generator, grid: Grid) -> Plane:
-    """Return noise less its background, float32 (height, width); a tenth is below zero.
+def _lit_vitreous(rng: Generator, anatomy: Anatomy, lines: tuple[Inclusion, ...]) -> Plane:
+    """Return the relative light of the vitreous: gel above a premacular pocket without any.
 
-    Grain, level and share of black match the vitreous of OCT2017; it dies out with depth.
+    Returns:
+        float32 (height, width) or (1, 1), above 0.
     """
-    level = 1.35 * (rng.uniform(20, 35) / 255) ** 4
-    depth = np.linspace(0, 1, grid.height, dtype=np.float32)[:, None]
-    fall = 1.1 * np.exp(-rng.uniform(1.4, 4.2) * depth**2)
-    haze = np.exp(0.22 * blotches(rng, grid, 4, 5))
+    grid, inner = anatomy.grid, anatomy.surfaces()[:1]
+    cloudy, strength = rng.random() < 0.4, rng.uniform(0.2, 1.3)
+    roof = rng.uniform(90, 420) + wave(rng, grid.x, 3000, 40)
+    cloud = blotches(rng, grid, 18, 10)
+    if not (cloudy or lines):
+        return np.ones((1, 1), np.float32)
+    base = cv2.blur(inner, (grid.width // 4 * 2 + 1, 1))[0]
+    gel = np.clip((base - roof - grid.y) / rng.uniform(30, 160), 0, 1)
+    lit = np.exp(strength * gel * (0.8 + 0.45 * cloud))
+    return np.asarray(lit, np.float32)
+
+
+def _background(rng: Generator, grid: Grid, frame: Frame, lit: Plane) -> Plane:
+    """Return noise less its background, float32 (height, width); some of it is below zero.
+
+    Grain, level, banding and share of black match the vitreous of OCT2017; it dies out with the
+    depth of the A-scan, which `frame` has moved.
+    """
+    level = 1.35 * (draw(rng, "vitreous") / 255) ** 4
+    depth = np.linspace(0, 1, grid.height, dtype=np.float32)
+    fall = 1.1 * np.exp(-rng.uniform(1.5, 4.2) * depth**2)
+    raw = rng.standard_normal((3, grid.height), dtype=np.float32)
+    wide, mid, fine = (
+        cv2.GaussianBlur(row[None], (0, 0), sigmaX=sigma * grid.height / 496)[0]
+        for row, sigma in zip(raw, (30.0, 8.0, 1.0), strict=True)
+    )
+    bands = draw(rng, "banding") * (0.8 * wide / wide.std() + 0.5 * mid / mid.std())
+    bands += 0.06 * fine / fine.std()
+    falling = frame.moved((fall * np.exp(bands)).astype(np.float32))
+    haze = np.exp(0.2 * blotches(rng, grid, 4, 5)) * lit
     grain = np.exp(rng.uniform(0.75, 1.4) * np.minimum(_grain(rng, grid, 0.66, 0.88), 2.2))
-    noise: Plane = level * fall * haze * (grain - rng.uniform(0.17, 0.29))
+    noise: Plane = level * falling * haze * (grain - rng.uniform(0.16, 0.28))
     return noise.astype(np.float32)

@@ -12,11 +12,32 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from octtutor.phantom.anatomy import SPAN_UM, Anatomy, Curve, Grid, Layer, bell, wave
+from octtutor.errors import BadInputError
+from octtutor.phantom.anatomy import Anatomy, Curve, Grid, Layer, bell, wave, within_frame
 from octtutor.phantom.image import Inclusion, Plane, blotches, ellipse
 
 Bits = NDArray[np.bool_]
 """bool (height, width)."""
+
+FINDINGS = (
+    "intraretinal fluid",
+    "subretinal fluid",
+    "sub-RPE fluid / PED",
+    "subretinal hyperreflective material",
+    "RPE disruption",
+    "drusen",
+    "hyperreflective foci",
+    "retinal thickening",
+    "foveal pit",
+)
+"""All that `make` can show, in the field's words."""
+
+KINDS = (
+    *("hard", "soft", "confluent", "migrated pigment"),
+    *("in the INL", "in the ONL", "serous", "hard exudates", "diffuse"),
+    *("type 1", "type 2", "fibrovascular", "haemorrhage", "scar", "exudative"),
+)
+"""What a finding can be of its kind."""
 
 VISIBLE_UM = 12.0
 """An elevation lower than this is not called a lesion: about three Spectralis pixels."""
@@ -25,8 +46,32 @@ LEAST_ONL_UM = 14.0
 """The outer nuclear layer is never pressed thinner than this."""
 
 
-_MEMBRANES = ((1.0, 0.0), (1.0, 0.45), (0.45, 1.0), (0.25, 1.0), (1.0, 0.9))
-"""How much of a type 1 (under the RPE) and a type 2 (above it) membrane an eye may have."""
+class Membrane(NamedTuple):
+    """How a neovascular membrane grows.
+
+    Attributes:
+        occult: how much of it lies under the RPE (type 1), 0 to 1.
+        classic: how much of it lies above the RPE (type 2), 0 to 1.
+        blood: whether what lies above the RPE is mostly haemorrhage.
+        scar: whether it has become fibrous tissue.
+    """
+
+    occult: float
+    classic: float
+    blood: bool = False
+    scar: bool = False
+
+
+_MEMBRANES = (
+    Membrane(1.0, 0.0),
+    Membrane(1.0, 0.4),
+    Membrane(0.45, 1.0),
+    Membrane(0.2, 1.0),
+    Membrane(0.8, 0.8, blood=True),
+    Membrane(0.3, 1.0, scar=True),
+)
+_MEMBRANE_SHARES = (0.34, 0.24, 0.14, 0.12, 0.07, 0.09)
+"""How often each is drawn."""
 
 
 _BARE_GREYS = (
@@ -39,10 +84,7 @@ _BARE_GREYS = (
 """What is left of each photoreceptor band where it is lost altogether, display grey."""
 
 
-_PED_HEIGHTS = ((40, 90), (90, 170), (150, 270), (240, 380))
-"""Ranges of the height of a pigment epithelial detachment, µm, equally likely."""
-
-_STEEPEST = 0.24
+_STEEPEST = 0.3
 """Greatest height of a dome as a share of its half width."""
 
 
@@ -52,10 +94,14 @@ class Finding(NamedTuple):
     Attributes:
         name: in the field's words, such as `intraretinal fluid`.
         mask: uint8 (height, width), 255 inside and 0 elsewhere.
+        kinds: what of its kind it is, such as `soft` or `in the INL`.
+        severity: how far gone it is, 0 to 1.
     """
 
     name: str
     mask: NDArray[np.uint8]
+    kinds: tuple[str, ...] = ()
+    severity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,95 +118,195 @@ class Diseased:
     inclusions: tuple[Inclusion, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse an eye that the scan cannot show.
+
+        Raises:
+            BadInputError: the retina or a lesion lies outside the frame, or a finding is unknown.
+        """
+        grid, surfaces = self.anatomy.grid, self.anatomy.surfaces()
+        top, bottom = float(surfaces[Layer.VITREOUS].min()), float(surfaces[Layer.BM].max())
+        if top < 0 or bottom > grid.height * grid.axial_um:
+            raise BadInputError(
+                f"Expected the retina within the frame, 0 to {grid.height * grid.axial_um:.0f} µm "
+                f"deep. Received: {top:.0f} to {bottom:.0f} µm. Move it, or make lesions smaller."
+            )
+        for part in self.inclusions:
+            rows, columns = part.place
+            if min(part.corner) < 0 or rows.stop > grid.height or columns.stop > grid.width:
+                raise BadInputError(
+                    f"Expected a lesion within {grid.height} by {grid.width} pixels. Received one "
+                    f"of {part.cover.shape} at {part.corner}, outside the frame. Move it."
+                )
+        for finding in self.findings:
+            _check_finding(finding, (grid.height, grid.width))
+
+
+def _check_finding(finding: Finding, shape: tuple[int, int]) -> None:
+    """Refuse an unknown finding, or one whose mask is not of the scan's shape."""
+    if finding.name not in FINDINGS:
+        raise BadInputError(
+            f"Expected a finding, one of {', '.join(FINDINGS)}. Received: {finding.name!r}. "
+            "Choose one of them."
+        )
+    if finding.mask.shape != shape:
+        raise BadInputError(
+            f"Expected a mask of {shape} for {finding.name}. Received: {finding.mask.shape}. "
+            "Draw it on the scan's own grid."
+        )
+
 
 # --- the four diagnoses ---------------------------------------------------------------------
 
 
-def healthy(rng: Generator, anatomy: Anatomy) -> Diseased:
+def healthy(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
     """Return the retina as it is."""
-    del rng
+    del rng, severity
     return Diseased(anatomy)
 
 
-def drusen(rng: Generator, anatomy: Anatomy) -> Diseased:
-    """Return the retina with drusen: bumps of the RPE over a flat Bruch's membrane."""
-    bumps = _druse_row(rng, anatomy)
-    rough = np.abs(wave(rng, anatomy.grid.x, 190, 3.0))
-    raised = _raise_rpe(anatomy, bumps + rough, sharing=0.12, grey=rng.uniform(108, 150))
-    worn = _wear_photoreceptors(raised, np.clip(bumps / 45, 0, 1), rng.uniform(0.4, 0.85))
-    settled = _settle(worn)
+def drusen(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
+    """Return the retina with drusen: bumps of the RPE over a flat Bruch's membrane.
+
+    Args:
+        rng: source of everything that varies.
+        anatomy: the healthy retina.
+        severity: 0 (two or three small drusen) to 1 (many large ones).
+    """
+    bumps, kinds = _druse_row(rng, anatomy, severity)
+    rough = np.abs(wave(rng, anatomy.grid.x, 190, 1.5 + 2 * severity))
+    raised = _raise_rpe(_age(rng, anatomy), bumps + rough, sharing=0.12, grey=rng.uniform(74, 128))
+    worn = _wear_photoreceptors(raised, np.clip(bumps / 50, 0, 1), rng.uniform(0.3, 0.95))
+    thinned = _thin_over(rng, worn, np.clip(bumps / 70, 0, 1))
+    settled = _settle(thinned)
     mask = _between(settled, Layer.SUBRETINAL, Layer.SUB_RPE, bumps > VISIBLE_UM)
     foci = _foci(rng, settled, bumps > 45, count=int(rng.choice((0, 0, 1, 2, 4))))
-    return _conclude(
-        settled, foci, (("drusen", mask), ("hyperreflective foci", _union(foci, settled)))
+    named = (
+        ("drusen", mask, kinds),
+        ("hyperreflective foci", _union(foci, settled), ("migrated pigment",)),
     )
+    return _conclude(settled, foci, named, severity)
 
 
-def oedema(rng: Generator, anatomy: Anatomy) -> Diseased:
-    """Return the retina with diabetic macular oedema: thickening, cysts, sometimes exudates."""
-    centre = anatomy.fovea + rng.normal(0, 260)
-    width = rng.uniform(650, 1600)
-    amount = rng.uniform(50, 300)
+def oedema(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
+    """Return the retina with diabetic macular oedema: thickening, cysts, sometimes exudates.
+
+    Args:
+        rng: source of everything that varies.
+        anatomy: the healthy retina.
+        severity: 0 (early: small cysts, hardly thicker) to 1 (a macula full of fluid).
+    """
+    centre = anatomy.fovea + np.clip(rng.normal(0, 560), -1500, 1500)
+    width = rng.uniform(450, 900) + 900 * severity * rng.random()
+    amount = 20 + 320 * severity * rng.uniform(0.6, 1.15)
     swelling = bell(anatomy.grid.x, centre, width, 2.6)
     wrinkled = _wrinkles(rng, anatomy.grid.x)
     swollen = _swell(rng, anatomy, amount * swelling + wrinkled)
-    swollen = _wear_photoreceptors(swollen, swelling, rng.uniform(0, 0.45))
-    serous = _serous(rng, anatomy) if rng.random() < 0.22 else np.zeros_like(anatomy.membrane)
+    swollen = _wear_photoreceptors(swollen, swelling, rng.uniform(0, 0.3 + 0.3 * severity))
+    has_serous = rng.random() < 0.05 + 0.2 * severity
+    serous = _serous(rng, anatomy, severity) * np.float32(has_serous)
     settled = _settle(_detach(swollen, serous, rng.uniform(18, 30)))
-    cysts = _cysts(rng, settled, centre, width * rng.uniform(0.35, 0.9))
-    exudates = _exudates(rng, settled, centre) if rng.random() < 0.5 else ()
+    settled = _spongy(rng, settled, swelling, severity)
+    inner, outer = _cysts(rng, settled, centre, width * rng.uniform(0.4, 0.95), severity)
+    exudates = _exudates(rng, settled, centre, severity) if rng.random() < 0.55 else ()
+    strewn = int(rng.integers(0, int(6 + 22 * severity)))
+    exudates = (*exudates, *_specks(rng, settled, centre, strewn))
+    fluid = (inner.cover > 0.5) | (outer.cover > 0.5)
+    before, after = anatomy.thickness.sum(axis=0), swollen.thickness.sum(axis=0)
+    thicker = (after - before > 30) & (swelling > 0.2)
+    kinds = _kinds(("in the INL", (inner.cover > 0.5).any()), ("in the ONL", outer.cover.any()))
     named = (
-        ("intraretinal fluid", cysts.cover > 0.5),
-        ("subretinal fluid", _between(settled, Layer.IZ, Layer.SUBRETINAL, serous > VISIBLE_UM)),
-        ("hyperreflective foci", _union(exudates, settled) & (cysts.cover <= 0.5)),
+        ("intraretinal fluid", fluid, kinds),
+        (
+            "subretinal fluid",
+            _between(settled, Layer.IZ, Layer.SUBRETINAL, serous > VISIBLE_UM),
+            ("serous",),
+        ),
+        ("hyperreflective foci", _union(exudates, settled) & ~fluid, ("hard exudates",)),
+        ("retinal thickening", _between(settled, Layer.VITREOUS, Layer.ONL, thicker), ("diffuse",)),
     )
-    return _conclude(settled, (*exudates, cysts), named)
+    return _conclude(settled, (*exudates, outer, inner), named, severity)
 
 
-def neovascularisation(rng: Generator, anatomy: Anatomy) -> Diseased:
-    """Return the retina with a choroidal neovascular membrane: under, at and above the RPE."""
-    centre = float(anatomy.fovea + np.clip(rng.normal(0, 420), -1000, 1000))
+def neovascularisation(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
+    """Return the retina with a choroidal neovascular membrane: under, at and above the RPE.
+
+    Args:
+        rng: source of everything that varies.
+        anatomy: the healthy retina.
+        severity: 0 (a flat membrane, hardly any fluid) to 1 (large, with fluid or a scar).
+    """
+    centre = float(anatomy.fovea + np.clip(rng.normal(0, 450), -1100, 1100))
     x = anatomy.grid.x
-    occult, classic = _MEMBRANES[int(rng.integers(len(_MEMBRANES)))]
-    ped = np.float32(occult) * _detachment(rng, x, centre)
-    material_height = np.float32(classic) * _material_height(rng, x, centre)
+    membrane = _MEMBRANES[int(rng.choice(len(_MEMBRANES), p=_MEMBRANE_SHARES))]
+    ped = np.float32(membrane.occult) * _detachment(rng, x, centre, severity)
+    material_height = np.float32(membrane.classic) * _material_height(rng, x, centre, severity)
     crest = ped / max(float(ped.max()), 80.0)
-    fluid = _fluid_margin(rng, x, centre) * (1 - 0.9 * crest)
-    torn = _torn(rng, x, centre)
-    anatomy = _raise_rpe(anatomy, ped, sharing=0.8, grey=rng.uniform(28, 84))
+    fluid = _fluid_margin(rng, x, centre, severity) * (1 - 0.9 * crest)
+    fluid = fluid * np.float32(not membrane.scar)
+    torn = _torn(rng, x, centre, severity)
+    aged, beside = _druse_row(rng, anatomy, 0.35 * rng.random())
+    aged = aged * np.float32(rng.random() < 0.55) * (1 - bell(x, centre, 1300, 6))
+    serous_ped = bool(membrane.classic == 0 and rng.random() < 0.4)
+    inside = rng.uniform(18, 40) if serous_ped else rng.uniform(62, 112)
+    uneven = np.abs(wave(rng, x, 210, rng.uniform(1.5, 6))) * (0.4 + bell(x, centre, 1600, 4))
+    anatomy = _raise_rpe(_age(rng, anatomy), ped + aged + uneven, sharing=0.75, grey=inside)
     anatomy = _detach(anatomy, fluid + material_height, rng.uniform(16, 28))
-    anatomy = _swell(rng, anatomy, rng.uniform(0, 70) * bell(x, centre, 1200))
-    anatomy = _wear_photoreceptors(anatomy, bell(x, centre, 1100, 4), rng.uniform(0.6, 1.0))
-    settled = _settle(_tear_rpe(rng, _shade_below(anatomy, ped), torn))
-    return _show_membrane(rng, settled, centre, ped, material_height, fluid, torn)
+    anatomy = _swell(rng, anatomy, rng.uniform(0, 30 + 90 * severity) * bell(x, centre, 1200))
+    lost = bell(x, centre, rng.uniform(800, 1500), 4)
+    anatomy = _wear_photoreceptors(anatomy, lost, rng.uniform(0.6, 1.0))
+    shaded = _shade_below(anatomy, ped, membrane.blood)
+    settled = _settle(_tear_rpe(rng, shaded, torn))
+    growth = _Growth(membrane, centre, ped, material_height, fluid, torn, aged, beside, serous_ped)
+    return _show_membrane(rng, settled, growth, severity)
 
 
-def _show_membrane(
-    rng: Generator,
-    anatomy: Anatomy,
-    centre: float,
-    ped: Curve,
-    material_height: Curve,
-    fluid: Curve,
-    torn: Curve,
-) -> Diseased:
+class _Growth(NamedTuple):
+    """What a membrane has done along the scan; curves float32 (width,), µm or 0 to 1."""
+
+    membrane: Membrane
+    centre: float
+    ped: Curve
+    material: Curve
+    fluid: Curve
+    torn: Curve
+    aged: Curve
+    aged_kinds: tuple[str, ...]
+    serous: bool
+
+
+def _show_membrane(rng: Generator, anatomy: Anatomy, growth: _Growth, severity: float) -> Diseased:
     """Return the neovascular eye with what lies inside its layers painted and named."""
-    material = _material(rng, anatomy, material_height)
-    filling = _filling(rng, anatomy, ped)
-    cystic = rng.random() < 0.4
-    cysts = (_cysts(rng, anatomy, centre, 380),) if cystic else ()
-    foci = _foci(rng, anatomy, bell(anatomy.grid.x, centre, 900) > 0.4, int(rng.integers(0, 6)))
+    membrane, centre = growth.membrane, growth.centre
+    material = _material(rng, anatomy, growth.material, membrane)
+    filling = () if growth.serous else _filling(rng, anatomy, growth.ped)
+    cystic = rng.random() < 0.18 + 0.35 * severity
+    cysts = _cysts(rng, anatomy, centre, rng.uniform(250, 600), 0.7 * severity) if cystic else ()
+    count = int(rng.integers(0, int(4 + 10 * severity)))
+    foci = _foci(rng, anatomy, bell(anatomy.grid.x, centre, 900) > 0.4, count)
     solid = material.cover > 0.5
-    space = _between(anatomy, Layer.IZ, Layer.SUBRETINAL, fluid > VISIBLE_UM)
-    named = (
-        ("sub-RPE fluid / PED", _between(anatomy, Layer.RPE, Layer.SUB_RPE, ped > VISIBLE_UM)),
-        ("subretinal hyperreflective material", solid),
-        ("subretinal fluid", space & ~solid),
-        ("intraretinal fluid", _union(cysts, anatomy)),
-        ("RPE disruption", _between(anatomy, Layer.SUBRETINAL, Layer.RPE, torn > 0.5)),
-        ("hyperreflective foci", _union(foci, anatomy)),
+    raised = _between(anatomy, Layer.RPE, Layer.SUB_RPE, growth.ped > VISIBLE_UM)
+    space = _between(anatomy, Layer.IZ, Layer.SUBRETINAL, growth.fluid > VISIBLE_UM)
+    aside = (growth.aged > VISIBLE_UM) & (growth.ped < VISIBLE_UM / 2)
+    ped_kinds = ("serous",) if growth.serous else ("type 1", "fibrovascular")
+    above = _kinds(
+        ("haemorrhage", membrane.blood), ("scar", membrane.scar), ("type 2", membrane.classic > 0.5)
     )
-    return _conclude(anatomy, (filling, material, *cysts, *foci), named)
+    named = (
+        ("sub-RPE fluid / PED", raised, ped_kinds),
+        ("subretinal hyperreflective material", solid, above),
+        ("subretinal fluid", space & ~solid, ("exudative",)),
+        ("intraretinal fluid", _union(cysts, anatomy), ("exudative",)),
+        ("RPE disruption", _between(anatomy, Layer.SUBRETINAL, Layer.RPE, growth.torn > 0.5), ()),
+        ("drusen", _between(anatomy, Layer.SUBRETINAL, Layer.SUB_RPE, aside), growth.aged_kinds),
+        ("hyperreflective foci", _union(foci, anatomy), ()),
+    )
+    return _conclude(anatomy, (*filling, material, *cysts, *foci), named, severity)
+
+
+def _kinds(*named: tuple[str, bool | np.bool_]) -> tuple[str, ...]:
+    """Return the names of those that are there."""
+    return tuple(name for name, there in named if there)
 
 
 # --- edits to the layers --------------------------------------------------------------------
@@ -222,13 +368,20 @@ def _smooth(grid: Grid, curve: Curve, sigma: float) -> Curve:
     return smooth
 
 
+def _age(rng: Generator, anatomy: Anatomy) -> Anatomy:
+    """Thin the retina as in eyes old enough for macular degeneration, by up to a seventh."""
+    thickness = anatomy.thickness.copy()
+    thickness[Layer.GCL : Layer.ELM] *= rng.uniform(0.86, 1.0)
+    return replace(anatomy, thickness=thickness)
+
+
 def _swell(rng: Generator, anatomy: Anatomy, amount: Curve) -> Anatomy:
     """Thicken the inner nuclear, plexiform and outer nuclear layers by `amount` µm in all."""
     thickness = anatomy.thickness.copy()
     amount = np.maximum(amount, -20)
     shares = rng.dirichlet((2.0, 4.0, 4.0, 7.0))
     for layer, share in zip((Layer.GCL, Layer.INL, Layer.OPL, Layer.ONL), shares, strict=True):
-        thickness[layer] += np.float32(share) * amount
+        thickness[layer] = np.maximum(thickness[layer] + np.float32(share) * amount, 0)
     return replace(anatomy, thickness=thickness)
 
 
@@ -240,54 +393,92 @@ def _wear_photoreceptors(anatomy: Anatomy, where: Curve, loss: float) -> Anatomy
     return replace(anatomy, greys=greys)
 
 
-def _tear_rpe(rng: Generator, anatomy: Anatomy, torn: Curve) -> Anatomy:
-    """Thin and dim the RPE where `torn` (0 to 1), so that more light reaches the choroid."""
+def _thin_over(rng: Generator, anatomy: Anatomy, where: Curve) -> Anatomy:
+    """Thin and unevenly dim the RPE over drusen, where `where` (0 to 1) says."""
     thickness, greys = anatomy.thickness.copy(), anatomy.greys.copy()
-    ragged = np.clip(1 - torn * (0.5 + wave(rng, anatomy.grid.x, 110, 0.25)), 0.25, 1.3)
-    thinned = thickness[Layer.RPE] * (1 - ragged)
-    thickness[Layer.RPE] -= thinned
-    thickness[Layer.ONL] += thinned
-    greys[Layer.RPE] *= (1 - 0.42 * torn) * (1 + wave(rng, anatomy.grid.x, 60, 0.07))
-    greys[Layer.CHOROID] *= 1 + torn * (0.2 + wave(rng, anatomy.grid.x, 70, 0.1))
+    loss = where * rng.uniform(-0.15, 0.25) * thickness[Layer.RPE]
+    loss = np.minimum(loss, thickness[Layer.RPE])
+    loss = np.maximum(loss, -thickness[Layer.SUB_RPE])
+    thickness[Layer.RPE] -= loss
+    thickness[Layer.SUB_RPE] += loss
+    greys[Layer.RPE] *= 1 + where * wave(rng, anatomy.grid.x, 70, 0.07)
     return replace(anatomy, thickness=thickness, greys=greys)
 
 
-def _shade_below(anatomy: Anatomy, ped: Curve) -> Anatomy:
-    """Dim Bruch's membrane and the choroid under a detachment of `ped` µm."""
+def _spongy(rng: Generator, anatomy: Anatomy, where: Curve, severity: float) -> Anatomy:
+    """Dim the swollen outer layers, whose tissue fluid has loosened."""
+    greys = anatomy.greys.copy()
+    for layer in (Layer.INL, Layer.OPL, Layer.ONL):
+        greys[layer] *= 1 - severity * rng.uniform(0, 0.22) * where
+    return replace(anatomy, greys=greys)
+
+
+def _tear_rpe(rng: Generator, anatomy: Anatomy, torn: Curve) -> Anatomy:
+    """Thin and dim the RPE where `torn` (0 to 1), so that more light reaches the choroid."""
+    thickness, greys = anatomy.thickness.copy(), anatomy.greys.copy()
+    uneven = wave(rng, anatomy.grid.x, 160, 0.34) + wave(rng, anatomy.grid.x, 70, 0.08)
+    ragged = np.clip(1 - torn * (0.4 + uneven), 0.2, 1.6)
+    thinned = np.minimum(thickness[Layer.RPE] * (1 - ragged), thickness[Layer.ONL] + thickness[13])
+    thinned = np.maximum(thinned, -0.5 * thickness[Layer.ONL])
+    thickness[Layer.RPE] -= thinned
+    thickness[Layer.ONL] += thinned
+    greys[Layer.RPE] *= (1 - 0.22 * torn) * (1 + torn * wave(rng, anatomy.grid.x, 75, 0.14))
+    through = rng.uniform(0.1, 0.5) + wave(rng, anatomy.grid.x, 130, 0.13)
+    greys[Layer.CHOROID] *= 1 + torn * np.maximum(through, -0.1)
+    greys[Layer.BM] *= 1 + 0.2 * torn
+    return replace(anatomy, thickness=thickness, greys=greys)
+
+
+def _shade_below(anatomy: Anatomy, ped: Curve, blood: bool) -> Anatomy:
+    """Dim Bruch's membrane and the choroid under a detachment of `ped` µm, more under blood."""
     greys = anatomy.greys.copy()
     depth = np.clip(ped / 180, 0, 1)
-    greys[Layer.CHOROID] *= 1 - 0.3 * depth
+    greys[Layer.CHOROID] *= 1 - (0.6 if blood else 0.28) * depth
     greys[Layer.BM] *= 1 - 0.25 * depth
     return replace(anatomy, greys=greys)
 
 
 def _settle(anatomy: Anatomy) -> Anatomy:
     """Move the eye down where a lesion has pushed the retina out of the picture."""
-    highest = float(anatomy.surfaces()[Layer.VITREOUS].min())
-    down = max(0.0, 90.0 - highest)
-    return replace(anatomy, membrane=anatomy.membrane + np.float32(down))
+    retina = anatomy.thickness[: Layer.CHOROID].sum(axis=0)
+    return replace(anatomy, membrane=within_frame(anatomy.membrane, retina, 90))
 
 
 # --- shapes ---------------------------------------------------------------------------------
 
 
-def _druse_row(rng: Generator, anatomy: Anatomy) -> Curve:
-    """Return the height of the drusen along the scan, float32 (width,), µm.
+def _druse_row(rng: Generator, anatomy: Anatomy, severity: float) -> tuple[Curve, tuple[str, ...]]:
+    """Return the height of the drusen along the scan, float32 (width,), µm, and their kinds.
 
     Widths run from small (below 63 µm) to large (above 125 µm) in the sense of the Beckman
-    classification (Ferris et al., Ophthalmology 120:844, 2013).
+    classification (Ferris et al., Ophthalmology 120:844, 2013). Hard drusen are small and steep,
+    soft ones wide domes; they are confluent where two soft ones run into each other.
     """
-    x = anatomy.grid.x
-    count = int(rng.integers(4, 19))
-    centres = np.clip(anatomy.fovea + rng.normal(0, 1100, count), 250, SPAN_UM - 250)
-    heights = np.clip(rng.lognormal(np.log(38), 0.45, count), 16, 130)
-    heights[0] = max(heights[0], 65)
-    widths = 52 + heights * rng.uniform(0.5, 1.9, count)
-    powers = rng.uniform(2.0, 4.0, count)
+    x, span = anatomy.grid.x, anatomy.grid.span_um
+    count = int(2 + rng.integers(0, 3) + severity * rng.integers(4, 18))
+    spread = rng.uniform(500, 1300)
+    centres = np.clip(anatomy.fovea + rng.normal(0, spread, count), 250, span - 250)
+    soft = rng.random(count) < 0.25 + 0.6 * severity
+    heights = rng.lognormal(np.log(30 + 30 * severity), 0.42, count) * np.where(soft, 1.15, 0.85)
+    heights = np.clip(heights, 17, 60 + 110 * severity)
+    heights[0] = max(heights[0], 42 + 36 * severity)
+    widths = np.where(soft, 60 + heights * rng.uniform(1.0, 2.6, count), 34 + 0.6 * heights)
+    powers = rng.uniform(0.6, 1.1, count)
     row = np.zeros_like(x)
     for centre, height, width, power in zip(centres, heights, widths, powers, strict=True):
-        row = np.maximum(row, np.float32(height) * bell(x, centre, width, power))
-    return row * (1 + wave(rng, x, 85, 0.07))
+        row = np.maximum(row, np.float32(height) * _dome(x, centre, width, power))
+    row = _smooth(anatomy.grid, row, 13)
+    ends = np.sort(np.stack([centres - widths, centres + widths])[:, soft], axis=1)
+    touching = soft.sum() > 1 and bool((ends[0, 1:] < ends[1, :-1]).any())
+    kinds = _kinds(("hard", (~soft).any()), ("soft", soft.any()), ("confluent", touching))
+    return row * (1 + wave(rng, x, 85, 0.06)), kinds
+
+
+def _dome(x: Curve, centre: float, half_width: float, power: float) -> Curve:
+    """Return a round dome of height 1; a `power` of 0.5 is an ellipse, more is more pointed."""
+    u = (x - centre) / half_width
+    dome: Curve = (np.clip(1 - u * u, 0, 1) ** power).astype(np.float32)
+    return dome
 
 
 def _wrinkles(rng: Generator, x: Curve) -> Curve:
@@ -298,47 +489,50 @@ def _wrinkles(rng: Generator, x: Curve) -> Curve:
     return ripples
 
 
-def _serous(rng: Generator, anatomy: Anatomy) -> Curve:
+def _serous(rng: Generator, anatomy: Anatomy, severity: float) -> Curve:
     """Return a dome of subretinal fluid under the fovea, float32 (width,), µm."""
     dome = bell(anatomy.grid.x, anatomy.fovea, rng.uniform(280, 700), 2.4)
-    return np.float32(rng.uniform(40, 130)) * dome
+    return np.float32(rng.uniform(35, 60 + 110 * severity)) * dome
 
 
-def _detachment(rng: Generator, x: Curve, centre: float) -> Curve:
+def _detachment(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
     """Return the height of the pigment epithelial detachment, float32 (width,), µm."""
-    half_width = rng.uniform(450, 1450)
-    low, high = _PED_HEIGHTS[int(rng.integers(len(_PED_HEIGHTS)))]
-    height = min(rng.uniform(low, high), _STEEPEST * half_width)
-    dome = bell(x, centre, half_width, rng.uniform(2.2, 4.0))
+    half_width = rng.uniform(450, 850 + 950 * severity)
+    height = rng.uniform(40, 75) + severity * rng.uniform(40, 330)
+    height = min(height, _STEEPEST * half_width)
+    dome = bell(x, centre, half_width, rng.uniform(2.0, 4.0))
     second = 0.6 * bell(x, centre + half_width * rng.uniform(-1.4, 1.4), half_width * 0.4, 2.4)
-    lumps = wave(rng, x, 520, 0.11) + wave(rng, x, 110, 0.03)
+    rough = rng.uniform(0.3, 1.0)
+    lumps = wave(rng, x, 520, 0.13 * rough) + wave(rng, x, 190, 0.08 * rough)
+    lumps = lumps + wave(rng, x, 95, 0.02 * rough)
     ped: Curve = np.float32(height) * np.maximum(dome, second) * np.clip(1 + lumps, 0.3, 1.6)
     return ped
 
 
-def _material_height(rng: Generator, x: Curve, centre: float) -> Curve:
+def _material_height(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
     """Return the height of subretinal hyperreflective material, float32 (width,), µm."""
-    height = rng.choice((rng.uniform(30, 70), rng.uniform(80, 230)), p=(0.4, 0.6))
-    place = centre + rng.normal(0, 260)
-    half_width = rng.uniform(350, 1200)
-    height = min(height, _STEEPEST * half_width)
-    dome = bell(x, place, half_width, rng.uniform(2.0, 3.4))
-    lumps = np.clip(1 + wave(rng, x, 620, 0.22), 0.2, 1.8)
-    material: Curve = np.float32(height) * dome * lumps
+    height = rng.uniform(32, 62) + severity * rng.uniform(30, 180)
+    place = centre + rng.normal(0, 220)
+    half_width = rng.uniform(350, 700 + 800 * severity)
+    height = min(height, 0.6 * _STEEPEST * half_width)
+    dome = bell(x, place, half_width, rng.uniform(2.2, 4.5))
+    lumps = 1 + wave(rng, x, 620, 0.2) + wave(rng, x, 260, 0.05)
+    material: Curve = np.float32(height) * dome * np.clip(lumps, 0.2, 1.8)
     return material
 
 
-def _fluid_margin(rng: Generator, x: Curve, centre: float) -> Curve:
+def _fluid_margin(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
     """Return the height of subretinal fluid beside the lesion, or zeros; float32 (width,), µm."""
-    amount = np.float32(rng.uniform(35, 130) if rng.random() < 0.65 else 0)
+    there = rng.random() < 0.4 + 0.4 * severity
+    amount = np.float32(rng.uniform(25, 50 + 130 * severity) * there)
     place = centre + rng.choice((-1, 1)) * rng.uniform(250, 800)
     return amount * bell(x, place, rng.uniform(300, 750), 2.6)
 
 
-def _torn(rng: Generator, x: Curve, centre: float) -> Curve:
+def _torn(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
     """Return where the RPE is disrupted, float32 (width,), 0 to 1."""
-    near = bell(x, centre, 800, 4)
-    gaps = np.clip(0.5 + 1.1 * wave(rng, x, 420, 1.0), 0, 1)
+    near = bell(x, centre, 500 + 700 * severity, 4)
+    gaps = np.clip(0.35 + 0.3 * severity + 1.1 * wave(rng, x, 320, 1.0), 0, 1)
     least = bell(x, centre + rng.normal(0, 150), rng.uniform(90, 220), 4)
     torn: Curve = np.maximum(near * gaps, least).astype(np.float32)
     return torn
@@ -347,25 +541,45 @@ def _torn(rng: Generator, x: Curve, centre: float) -> Curve:
 # --- what lies inside the layers ------------------------------------------------------------
 
 
-def _cysts(rng: Generator, anatomy: Anatomy, centre: float, spread: float) -> Inclusion:
-    """Return a cluster of ovoid cysts parted by thin septa, from the INL to the ELM."""
+def _cysts(
+    rng: Generator, anatomy: Anatomy, centre: float, spread: float, severity: float
+) -> tuple[Inclusion, Inclusion]:
+    """Return ovoid cysts parted by thin septa: those of the INL, and those of OPL and ONL."""
     grid, surfaces = anatomy.grid, anatomy.surfaces()
     roof, floor = surfaces[Layer.INL] - 8, surfaces[Layer.ONL] - 8
-    large = _cyst_row(rng, grid, (roof, floor), centre, spread)
+    large = _cyst_row(rng, grid, (roof, floor), centre, spread, severity)
     roof, floor = surfaces[Layer.IPL] - 6, surfaces[Layer.INL] + 14
-    small = _cyst_row(rng, grid, (roof, floor), centre + rng.normal(0, 300), spread * 1.2)
-    few = small[rng.random(len(small)) < rng.uniform(0, 0.8)]
-    spots = np.vstack([large, few])
-    warp = 7 * blotches(rng, grid, 60, 90), 7 * blotches(rng, grid, 70, 60)
+    place = centre + rng.normal(0, 300)
+    small = _cyst_row(rng, grid, (roof, floor), place, spread * 1.2, 0.5 * severity)
+    few = small[rng.random(len(small)) < rng.uniform(0, 0.9)]
+    warp = 8 * blotches(rng, grid, 60, 90), 8 * blotches(rng, grid, 70, 60)
+    retina = _ramp_between(grid, surfaces[Layer.NFL] + 14, surfaces[Layer.ONL] - 5)
+    grey = rng.uniform(5, 26)
+    covers = [retina * cover for cover in _cells(grid, (few, large), warp)]
+    return Inclusion(covers[0], grey), Inclusion(covers[1], grey)
+
+
+def _cells(
+    grid: Grid, groups: tuple[NDArray[np.floating], ...], warp: tuple[Plane, Plane]
+) -> tuple[Plane, ...]:
+    """Return how much of each pixel the ellipses of each group fill, with septa between all."""
+    spots = np.vstack(groups)
     nearest, second = _two_nearest(grid, spots, warp)
     edge = np.clip((1 - nearest) / 0.16 + 0.5, 0, 1)
-    septum = np.clip((second - nearest - 0.05) / 0.14, 0, 1)
-    retina = _ramp_between(grid, surfaces[Layer.NFL] + 16, surfaces[Layer.ONL] - 6)
-    return Inclusion((edge * septum * retina).astype(np.float32), rng.uniform(12, 28))
+    filled = edge * np.clip((second - nearest - 0.05) / 0.14, 0, 1)
+    if not len(groups[0]):
+        return np.zeros_like(filled), filled
+    first = _two_nearest(grid, groups[0], warp)[0] <= nearest
+    return filled * first, filled * ~first
 
 
 def _cyst_row(
-    rng: Generator, grid: Grid, band: tuple[Curve, Curve], centre: float, spread: float
+    rng: Generator,
+    grid: Grid,
+    band: tuple[Curve, Curve],
+    centre: float,
+    spread: float,
+    severity: float,
 ) -> NDArray[np.floating]:
     """Return cysts side by side, largest near `centre`, each within its band of the retina.
 
@@ -375,22 +589,23 @@ def _cyst_row(
         band: two float32 (width,), µm, the band's top and bottom.
         centre: x about which they lie, µm.
         spread: half width of the row, µm.
+        severity: 0 to 1, the larger and the more numerous.
 
     Returns:
         float (n, 4), µm: x, y, half width, half height of each.
     """
-    typical = rng.uniform(40, 130)
-    count = int(np.clip(spread / typical * rng.uniform(0.35, 0.8), 1, 11))
-    half_widths = np.clip(rng.lognormal(np.log(typical), 0.6, count), 24, 280)
+    typical = rng.uniform(32 + 35 * severity, 60 + 110 * severity)
+    count = int(np.clip(spread / typical * rng.uniform(0.45, 0.65 + 0.5 * severity), 1, 14))
+    half_widths = np.clip(rng.lognormal(np.log(typical), 0.6, count), 20, 320)
     half_widths = _largest_inside(half_widths)
     steps = np.cumsum(2 * half_widths + rng.exponential(26, count)) - half_widths
-    places = np.clip(centre + steps - steps.mean(), 150, SPAN_UM - 150)
+    places = np.clip(centre + steps - steps.mean(), 150, grid.span_um - 150)
     column = _columns(grid, places)
     top, bottom = band[0][column], band[1][column]
     room = np.maximum(bottom - top, 24)
     taper = 1 - 0.55 * np.clip(np.abs(places - centre) / (1.5 * spread), 0, 1)
-    filled = 0.48 * room * taper * rng.uniform(0.55, 1.05, count)
-    half_heights = np.clip(np.minimum(filled, half_widths * 1.5), 12, 0.5 * room)
+    filled = (0.34 + 0.16 * severity) * room * taper * rng.uniform(0.55, 1.05, count)
+    half_heights = np.clip(np.minimum(filled, half_widths * 2.1), 12, 0.5 * room)
     depths = top + half_heights + rng.random(count) * (room - 2 * half_heights)
     return np.stack([places, depths, half_widths, half_heights], axis=1)
 
@@ -424,17 +639,39 @@ def _two_nearest(
     return nearest, second
 
 
-def _exudates(rng: Generator, anatomy: Anatomy, centre: float) -> tuple[Inclusion, ...]:
+def _exudates(
+    rng: Generator, anatomy: Anatomy, centre: float, severity: float
+) -> tuple[Inclusion, ...]:
     """Return hard exudates: small bright deposits about the OPL that shade what lies below."""
     grid, surfaces = anatomy.grid, anatomy.surfaces()
     middle = centre + rng.choice((-1, 1)) * rng.uniform(300, 1300)
-    places = np.clip(rng.normal(middle, 260, int(rng.integers(2, 10))), 100, SPAN_UM - 100)
+    count = int(2 + rng.integers(0, 4) + severity * rng.integers(0, 16))
+    places = np.clip(rng.normal(middle, rng.uniform(160, 500), count), 100, grid.span_um - 100)
     dots = []
     for place, column in zip(places, _columns(grid, places), strict=True):
         depth = surfaces[Layer.INL, column] + rng.uniform(-10, 45)
-        size = np.clip(rng.lognormal(np.log(10), 0.4), 6, 24)
-        dot = ellipse(grid, place, depth, size * rng.uniform(1.8, 3.2), size)
-        dots.append(Inclusion(dot, rng.uniform(150, 225), rng.uniform(0.3, 0.75)))
+        size = np.clip(rng.lognormal(np.log(9), 0.45), 5, 26)
+        dot, corner = ellipse(grid, place, depth, size * rng.uniform(1.8, 3.2), size)
+        dots.append(Inclusion(dot, rng.uniform(150, 225), rng.uniform(0.2, 0.65), corner))
+    return tuple(dots)
+
+
+def _specks(rng: Generator, anatomy: Anatomy, centre: float, count: int) -> tuple[Inclusion, ...]:
+    """Return small hyperreflective foci strewn through the retina between IPL and ONL."""
+    grid, surfaces = anatomy.grid, anatomy.surfaces()
+    places = np.clip(rng.normal(centre, 900, count), 60, grid.span_um - 60)
+    heights, sizes, greys = (
+        rng.random(count),
+        rng.uniform(4, 8, count),
+        rng.uniform(110, 175, count),
+    )
+    dots = []
+    for place, column, height, size, grey in zip(
+        places, _columns(grid, places), heights, sizes, greys, strict=True
+    ):
+        roof, floor = surfaces[Layer.GCL, column], surfaces[Layer.ONL, column] - 20
+        dot, corner = ellipse(grid, place, roof + height * (floor - roof), 2.4 * size, size)
+        dots.append(Inclusion(dot, grey, 0.65, corner))
     return tuple(dots)
 
 
@@ -448,27 +685,47 @@ def _foci(rng: Generator, anatomy: Anatomy, where: Bits, count: int) -> tuple[In
         column = int(_columns(grid, np.array([place]))[0])
         depth = surfaces[Layer.ONL, column] - 60 * height + 12
         size = 6 + 4 * fraction
-        dots.append(Inclusion(ellipse(grid, place, depth, size * 2.4, size), 165, 0.75))
+        dot, corner = ellipse(grid, place, depth, size * 2.4, size)
+        dots.append(Inclusion(dot, 165, 0.75, corner))
     return tuple(dots) if x.size else ()
 
 
-def _material(rng: Generator, anatomy: Anatomy, height: Curve) -> Inclusion:
-    """Return the subretinal hyperreflective material lying on the RPE."""
+def _material(rng: Generator, anatomy: Anatomy, height: Curve, membrane: Membrane) -> Inclusion:
+    """Return the subretinal hyperreflective material lying on the RPE.
+
+    A scar is the brightest, with sharp edges; blood is darker and shades what lies below.
+    """
     surfaces = anatomy.surfaces()
     floor = surfaces[Layer.SUBRETINAL]
     seen = np.where(height > VISIBLE_UM, height, -40).astype(np.float32)
     cover = _ramp_between(anatomy.grid, floor - seen, floor + 4)
-    patchy = np.clip(0.86 + 0.16 * blotches(rng, anatomy.grid, 45, 60), 0.55, 1)
-    return Inclusion((cover * patchy).astype(np.float32), rng.uniform(112, 158), 0.8)
+    haze = np.clip((anatomy.grid.y - floor + seen + 14) / 28, 0.55, 1)
+    cover = cover * haze
+    streaky = 0.12 * blotches(rng, anatomy.grid, 45, 60) + 0.1 * blotches(
+        rng, anatomy.grid, 124, 50
+    )
+    patchy = np.clip(0.86 + streaky, 0.55, 1)
+    grey = rng.uniform(112, 160) + (22 if membrane.scar else 0) - (12 if membrane.blood else 0)
+    passing = rng.uniform(0.1, 0.25) if membrane.blood else rng.uniform(0.45, 0.85)
+    return Inclusion((cover * patchy).astype(np.float32), grey, passing)
 
 
-def _filling(rng: Generator, anatomy: Anatomy, ped: Curve) -> Inclusion:
-    """Return the fibrovascular tissue in a pigment epithelial detachment: soft grey strands."""
-    surfaces = anatomy.surfaces()
-    space = _ramp_between(anatomy.grid, surfaces[Layer.RPE] + 8, surfaces[Layer.SUB_RPE] - 4)
-    strands = np.clip(0.25 + 0.35 * blotches(rng, anatomy.grid, 62, 22), 0, 0.8)
-    present = (ped > VISIBLE_UM) * rng.uniform(0.2, 1.0)
-    return Inclusion((space * strands * present).astype(np.float32), rng.uniform(80, 120))
+def _filling(rng: Generator, anatomy: Anatomy, ped: Curve) -> tuple[Inclusion, ...]:
+    """Return the fibrovascular tissue in a pigment epithelial detachment.
+
+    It hangs from the RPE, bright and fading downwards, with grey strands below.
+    """
+    grid, surfaces = anatomy.grid, anatomy.surfaces()
+    space = _ramp_between(grid, surfaces[Layer.RPE] + 4, surfaces[Layer.SUB_RPE] - 4)
+    space = space * (ped > VISIBLE_UM)
+    strands = 0.3 * blotches(rng, grid, 62, 22) + 0.2 * blotches(rng, grid, 124, 60)
+    strands = np.clip(0.35 + strands, 0, 0.9) * rng.uniform(0.3, 1.0)
+    depth = np.maximum(grid.y - surfaces[Layer.RPE], 0)
+    hanging = rng.uniform(0.4, 0.95) * np.exp(-depth / np.float32(rng.uniform(25, 110)))
+    return (
+        Inclusion((space * strands).astype(np.float32), rng.uniform(80, 140)),
+        Inclusion((space * hanging).astype(np.float32), rng.uniform(120, 165)),
+    )
 
 
 # --- masks ----------------------------------------------------------------------------------
@@ -499,15 +756,22 @@ def _union(parts: tuple[Inclusion, ...], anatomy: Anatomy) -> Bits:
     """Return the pixels covered by any of `parts`."""
     covered = np.zeros((anatomy.grid.height, anatomy.grid.width), np.bool_)
     for part in parts:
-        covered |= part.cover > 0.5
+        covered[part.place] |= part.cover > 0.5
     return covered
 
 
 def _conclude(
-    anatomy: Anatomy, inclusions: tuple[Inclusion, ...], named: tuple[tuple[str, Bits], ...]
+    anatomy: Anatomy,
+    inclusions: tuple[Inclusion, ...],
+    named: tuple[tuple[str, Bits, tuple[str, ...]], ...],
+    severity: float,
 ) -> Diseased:
     """Return the diseased retina with those findings that can be seen."""
-    seen = tuple(Finding(name, bits.astype(np.uint8) * 255) for name, bits in named if bits.any())
+    seen = tuple(
+        Finding(name, bits.astype(np.uint8) * 255, kinds, round(severity, 3))
+        for name, bits, kinds in named
+        if bits.any()
+    )
     return Diseased(anatomy, inclusions, seen)
 
 

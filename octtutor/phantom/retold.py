@@ -19,27 +19,38 @@ from octtutor.core.diagnosis import Diagnosis
 from octtutor.phantom.anatomy import Anatomy, Layer
 from octtutor.phantom.deck import TABLE
 from octtutor.phantom.lesions import Finding, foveal_pit
-from octtutor.phantom.scan import LARGEST, grow_eye, make
+from octtutor.phantom.scan import grow_eye, make
 
 DECK = Path(__file__).parent / "deck"
 DECK_SIZE = (496, 512)
 """Height and width of its scans in pixels."""
 
-LAYERED_SEED = 10
+CHART_SIZE = (1024, 1272)
+"""Height and width of the scan that the layers are named on: 20 degrees, enlarged."""
+
+LAYERED_SEED = 207
 """Of the healthy eye that the layers are named on: level, its disc to the right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a shipped scan was made from: `make(label, generator, DECK_SIZE)` draws it."""
+    """What a shipped scan was made from: `make(label, generator(), size)` draws it."""
 
     label: Diagnosis
     seed: int
     index: int
+    size: tuple[int, int] = DECK_SIZE
 
     def generator(self) -> Generator:
         """Return the generator that the scan was drawn with, at its start."""
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.index]))
+
+
+class Told(NamedTuple):
+    """Something to be seen in a shipped scan: its name, and uint8 (height, width), 255 inside."""
+
+    name: str
+    mask: NDArray[np.uint8]
 
 
 class Layered(NamedTuple):
@@ -61,7 +72,8 @@ def recipes() -> dict[str, Recipe]:
     """Return what each shipped scan was made from, by the SHA-256 of its file."""
     with (DECK / TABLE).open(newline="", encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
-    return {_digest(row["file"]): _recipe(row) for row in rows}
+    # a deck without difficulties was drawn by an older generator: its seeds draw others now
+    return {_digest(row["file"]): _recipe(row) for row in rows if row.get("difficulty")}
 
 
 def _digest(name: str) -> str:
@@ -70,10 +82,11 @@ def _digest(name: str) -> str:
 
 def _recipe(row: dict[str, str]) -> Recipe:
     seed, index = map(int, row["seed"].split(":"))
-    return Recipe(Diagnosis(row["label"]), seed, index)
+    size = (int(row["height"]), int(row["width"])) if row.get("width") else DECK_SIZE
+    return Recipe(Diagnosis(row["label"]), seed, index, size)
 
 
-def retell(sha256: str) -> tuple[Finding, ...] | None:
+def retell(sha256: str) -> tuple[Told, ...] | None:
     """Return what is to be seen in a shipped scan, each with its own mask.
 
     Args:
@@ -86,9 +99,10 @@ def retell(sha256: str) -> tuple[Finding, ...] | None:
     recipe = recipes().get(sha256)
     if recipe is None:
         return None
-    eye = grow_eye(recipe.label, recipe.generator(), DECK_SIZE)
+    eye = grow_eye(recipe.label, recipe.generator(), recipe.size)
     bands = _even_bands(eye.anatomy) if recipe.label is Diagnosis.NORMAL else ()
-    return eye.findings + bands + foveal_pit(eye.anatomy)
+    shown = (*eye.findings, *bands, *foveal_pit(eye.anatomy))
+    return tuple(Told(finding.name, finding.mask) for finding in shown)
 
 
 def _even_bands(anatomy: Anatomy) -> tuple[Finding, ...]:
@@ -105,7 +119,7 @@ def _band(anatomy: Anatomy, layer: Layer) -> NDArray[np.uint8]:
     return mask
 
 
-def draw_layers(size: tuple[int, int] = LARGEST) -> Layered:
+def draw_layers(size: tuple[int, int] = CHART_SIZE) -> Layered:
     """Draw a healthy eye with the surfaces of its layers; it takes about half a second.
 
     Args:

@@ -219,7 +219,7 @@ def retold_regions(sha256: str) -> tuple[Region, ...]:
     Args:
         sha256: of the scan's file.
     """
-    return tuple(Region(name, trace(mask)) for name, mask in retell(sha256) or ())
+    return tuple(Region(found.name, trace(found.mask)) for found in retell(sha256) or ())
 
 
 def trace(mask: npt.NDArray[np.uint8]) -> tuple[Outline, ...]:

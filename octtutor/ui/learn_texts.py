@@ -218,6 +218,7 @@ CHAPTERS: dict[Diagnosis, Chapter] = {
 
 CAPTIONS: dict[tuple[str, Diagnosis | None], str] = {
     ("drusen", None): "drusen lifting the RPE",
+    ("retinal thickening", None): "retina thicker than it should be",
     ("intraretinal fluid", None): "intraretinal cysts",
     ("subretinal fluid", None): "subretinal fluid",
     ("sub-RPE fluid / PED", None): "RPE lifted off Bruch's membrane (PED)",

@@ -20,13 +20,13 @@ def tilted(scan: np.ndarray, drop: int) -> np.ndarray:
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_scan_without_fill_stays_as_it_is(label):
-    scan = make(label, np.random.default_rng(3), (496, 512)).scan
+    scan = without_fill(make(label, np.random.default_rng(3), (496, 512)).scan)
     assert not find_fill(scan).any()
     assert without_fill(scan) is scan
 
 
 def test_a_white_triangle_is_found_and_painted_like_the_rest():
-    scan = make(LABELS[3], np.random.default_rng(3), (496, 512)).scan
+    scan = without_fill(make(LABELS[3], np.random.default_rng(3), (496, 512)).scan)
     filled = tilted(scan, 90)
     truth = filled != scan
     found = find_fill(filled)

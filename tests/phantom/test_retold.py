@@ -10,8 +10,8 @@ from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import read_scan
 from octtutor.phantom import make
 from octtutor.phantom.anatomy import Layer
-from octtutor.phantom.retold import DECK, DECK_SIZE, draw_layers, recipes, retell
-from octtutor.phantom.scan import grow_eye
+from octtutor.phantom.retold import DECK, draw_layers, recipes, retell
+from octtutor.phantom.scan import DIFFUSE, grow_eye
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def digest(row: dict[str, str]) -> str:
     return hashlib.sha256((DECK / row["file"]).read_bytes()).hexdigest()
 
 
-def union(masks: list[np.ndarray]) -> np.ndarray:
-    return np.max(masks, axis=0, initial=0) if masks else np.zeros(DECK_SIZE, np.uint8)
+def union(masks: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    return np.max(masks, axis=0, initial=0) if masks else np.zeros(shape, np.uint8)
 
 
 def test_every_shipped_scan_has_a_recipe_under_its_own_hash(rows: list[dict[str, str]]) -> None:
@@ -39,16 +39,16 @@ def test_a_recipe_draws_the_shipped_scan(rows: list[dict[str, str]]) -> None:
     """Another processor may round a pixel differently; nothing more may differ."""
     for row in rows[::7]:
         recipe = recipes()[digest(row)]
-        drawn = make(recipe.label, recipe.generator(), DECK_SIZE).scan
+        drawn = make(recipe.label, recipe.generator(), recipe.size).scan
         assert np.abs(drawn.astype(int) - read_scan(DECK / row["file"])).mean() < 0.1
 
 
 def test_the_named_lesions_of_every_scan_make_up_its_mask(rows: list[dict[str, str]]) -> None:
     for row in rows:
         told = retell(digest(row)) or ()
-        lesions = [f for f in told if f.name not in ("foveal pit", "RPE", "ellipsoid zone")]
+        lesions = [f for f in told if f.name not in (*DIFFUSE, "RPE", "ellipsoid zone")]
         mask = read_scan(DECK / row["mask"])
-        assert (union([f.mask for f in lesions]) != mask).mean() < 0.001
+        assert (union([f.mask for f in lesions], mask.shape) != mask).mean() < 0.001
         named = [f.name for f in told if f.name not in ("RPE", "ellipsoid zone")]
         assert "; ".join(named) == row["findings"]
 
@@ -82,7 +82,7 @@ def test_an_eye_grown_without_its_scan_is_the_eye_of_the_scan(label: Diagnosis) 
 
 
 def test_the_layers_lie_one_below_the_other_where_the_scan_shows_them() -> None:
-    drawn = draw_layers((496, 768))
+    drawn = draw_layers((496, 600))
     height, width = drawn.scan.shape
     assert drawn.surfaces.shape == (17, width)
     assert (np.diff(drawn.surfaces, axis=0) >= -1e-3).all()
@@ -92,4 +92,5 @@ def test_the_layers_lie_one_below_the_other_where_the_scan_shows_them() -> None:
     rows = np.arange(height)[:, None]
     dark = rows < drawn.surfaces[Layer.VITREOUS] - 4
     bright = (rows > drawn.surfaces[Layer.SUBRETINAL]) & (rows < drawn.surfaces[Layer.RPE])
-    assert drawn.scan[bright].mean() > 3 * drawn.scan[dark].mean()
+    gel = dark & (drawn.scan < 240)  # straightening leaves white above
+    assert drawn.scan[bright].mean() > 3 * drawn.scan[gel].mean()

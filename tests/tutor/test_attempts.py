@@ -197,7 +197,7 @@ def test_without_a_model_there_is_no_second_look(practice: Practice, trainee, be
 
 
 def test_a_click_is_scored_against_the_lesion(practice: Practice, trainee, embedded, store):
-    plain = practice.start(trainee, embedded, 60, seed=3)
+    plain = practice.start(trainee, embedded, 100, seed=3)
     quiz = replace(plain, id="marked", options=Options(mark_where=True))
     store.start_attempt(quiz)
     lesion = next(

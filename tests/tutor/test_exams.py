@@ -124,7 +124,7 @@ def test_an_exam_keeps_to_patients_not_seen_in_practice(
 def test_the_report_says_how_many_cases_had_been_seen(
     exams: Exams, practice, trainee, clock, eight
 ):
-    all_of_it = practice.start(trainee, EMBEDDED, 60)
+    all_of_it = practice.start(trainee, EMBEDDED, 100)
     question = practice.question(trainee, all_of_it.id)
     while question is not None:
         practice.commit(trainee, all_of_it.id, question.position, CNV, 3)

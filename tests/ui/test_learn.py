@@ -255,7 +255,7 @@ def test_the_layers_need_no_deck(handlers):
 
 def test_every_finding_of_the_phantom_has_a_caption():
     table = (DECK / "cases.csv").read_text("utf-8").splitlines()[1:]
-    found = {name for row in table for name in row.split(",")[5].split("; ")}
+    found = {name for row in table for name in row.split(",")[5].split("; ") if name}
     plain = {name for name in found if caption(name, Diagnosis.CNV) == name}
     assert plain <= {"subretinal fluid", "hyperreflective foci", "foveal pit"}
     assert caption("drusen", Diagnosis.DRUSEN) == "drusen lifting the RPE"

@@ -131,7 +131,7 @@ def test_a_name_that_is_taken_is_kept_unless_the_educator_says_replace(
 def test_scans_are_picked_by_class_and_outline(handlers: QuizzesHandlers, quizzes: Quizzes):
     form = replace(MINE, deck="embedded", annotated="yes", how=PICKED)
     choices, picked = handlers.pick(form)
-    assert len(choices) == 60
+    assert len(choices) == 100
     assert len(picked) == 3
     named = {sha256: label for label, sha256 in choices}
     assert [named[sha256].split(" · ")[0] for sha256 in picked] == ["CNV", "CNV", "DME"]
