@@ -9,7 +9,12 @@ import typer
 from octtutor.cli.output import Json, note, print_json, progress_bar
 
 app = typer.Typer(help="Scans: import, audit, doubt.", no_args_is_help=True)
-Source = Annotated[Path, typer.Argument(help="Folder, ZIP or tar in OCT2017 layout.")]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder, ZIP, tar, a CSV of labels, OCTMNIST (.npz), DICOM or a device's export."
+    ),
+]
 
 
 @app.command("import")

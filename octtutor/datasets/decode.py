@@ -5,6 +5,7 @@ avoided where they lose grey levels (16-bit to 8-bit saturates).
 """
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 MIN_SIDE = 32
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 100_000_000
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_INVERTED = "octtutor_inverted"
 
 
 def read_scan(path: Path) -> Pixels:
@@ -60,20 +63,133 @@ def decode(data: bytes, name: str = "scan") -> Pixels:
         name: what error messages call it.
 
     Returns:
-        uint8 (height, width). 16-bit scans are windowed from [0, highest power of two that
-        their brightest pixel needs], so 12-bit data in a 16-bit file keep their grey levels.
+        uint8 (height, width). Wider numbers are brought to 8 bits by `find_white`, so that a
+        16-bit copy of a scan has the grey levels of its 8-bit twin.
 
     Raises:
-        BadScanError: see `read_scan`.
+        BadScanError: see `read_scan`; also where a pixel is NaN or infinite.
     """
-    grey = _to_grey(_open(data, name))
-    if min(grey.shape) < MIN_SIDE:
-        height, width = grey.shape
+    image = _open(data, name)
+    grey = to_grey(image, name)
+    check_size(grey.shape, name)
+    return grey
+
+
+def check_size(shape: tuple[int, ...], name: str) -> None:
+    """Refuse a scan, (height, width), that is too small to show anything or too large to hold.
+
+    Raises:
+        BadScanError: a side is below `MIN_SIDE`, or there are more than `MAX_PIXELS` pixels.
+    """
+    height, width = shape
+    if min(shape) < MIN_SIDE:
         raise BadScanError(
             f"Expected a scan of at least {MIN_SIDE} x {MIN_SIDE} pixels. Received: {name!r} "
             f"with {width} x {height}. Use the full B-scan."
         )
-    return grey
+    _refuse_huge((width, height), name)
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Whether an image's numbers need more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def to_grey(image: Image.Image, name: str, white: float | None = None) -> Pixels:
+    """Turn an opened image to grey.
+
+    Args:
+        image: of any mode; colours are weighted by their brightness, alpha is put on black.
+        name: what error messages call it.
+        white: the number that is shown white where the image `is_wide`; found by default.
+
+    Returns:
+        uint8 (height, width).
+
+    Raises:
+        BadScanError: a pixel is NaN or infinite, or all are negative.
+    """
+    if is_wide(image):
+        grey = window(np.asarray(image), name, white)
+        return 255 - grey if image.info.get(_INVERTED, _is_white_zero(image)) else grey
+    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
+        rgba = image.convert("RGBA")
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, rgba)
+    return np.array(image.convert("RGB").convert("L") if image.mode != "L" else image)
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether a TIFF counts from white; in 8 bits Pillow heeds that itself."""
+    return bool(getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def window(raw: npt.NDArray[Any], name: str, white: float | None = None) -> Pixels:
+    """Bring wide numbers to 8 bits: 0 is black, `white` (found by default) is white.
+
+    Raises:
+        BadScanError: a number is NaN or infinite, or all are below zero.
+    """
+    check_numbers(raw, name)
+    white = find_white([raw]) if white is None else white
+    return np.clip(np.round(raw * (255.0 / white)), 0, 255).astype(np.uint8)
+
+
+def check_numbers(raw: npt.NDArray[Any], name: str, signed: bool = False) -> None:
+    """Refuse numbers that are no grey values.
+
+    Raises:
+        BadScanError: one is NaN or infinite, or, unless `signed`, all are below zero.
+    """
+    holes = raw.size - int(np.isfinite(raw).sum())
+    if holes:
+        raise BadScanError(
+            f"Expected a number in every pixel. Received: {name!r} with {holes:,} of "
+            f"{raw.size:,} NaN or infinite. Export the scan again, as PNG perhaps."
+        )
+    if not signed and raw.size and raw.max() < 0:
+        raise BadScanError(
+            f"Expected grey values of 0 and more. Received: {name!r} with {raw.max():g} as the "
+            "brightest. Export the scan again, as PNG perhaps."
+        )
+
+
+def find_white(parts: Iterable[npt.NDArray[Any]]) -> float:
+    """Find the number that is white, from all numbers of a scan or of a volume's scans.
+
+    What is found does not depend on how bright the scan is, wherever the numbers tell:
+
+    - none above 1, and not whole: a share of 1;
+    - none above 255: 8 bits in a wider file;
+    - all on a multiple of 257 (or beside it, by rounding), or of 256: 8 bits, stretched;
+    - none above 4095: 12 bits in a wider file;
+    - otherwise 16 bits, or as many as are needed.
+
+    Args:
+        parts: arrays of finite numbers.
+
+    Returns:
+        The number to be shown as 255.
+    """
+    top, whole, by_257, by_256 = 0.0, True, True, True
+    for part in parts:
+        top = max(top, float(part.max(initial=0)))
+        whole = whole and _all(part == np.floor(part))
+        by_257 = by_257 and _all((part + 1.0) % 257 <= 2)
+        by_256 = by_256 and _all(part % 256 == 0)
+        if part.dtype == np.uint16 and top > 4095 and not (by_257 or by_256):
+            break  # nothing that follows can change it
+    if top <= 255:
+        return 1.0 if top <= 1 and not whole else 255.0
+    if by_257:
+        return 65535.0
+    if by_256:
+        return 65280.0
+    return next((2.0**bits - 1 for bits in (12, 16) if top < 2**bits), 2.0 ** np.ceil(np.log2(top)))
+
+
+def _all(true: npt.NDArray[np.bool_]) -> bool:
+    return bool(true.all())
 
 
 def _open(data: bytes, name: str) -> Image.Image:
@@ -81,6 +197,7 @@ def _open(data: bytes, name: str) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         _refuse_huge(image.size, name)
         image.load()
+        image.info[_INVERTED] = _is_white_zero(image)  # a copy forgets a file's tags
         return ImageOps.exif_transpose(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(name, f"{str(error).partition(')')[0]})") from error
@@ -105,19 +222,8 @@ def _too_large(name: str, received: str) -> BadScanError:
     )
 
 
-def _to_grey(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _window(np.asarray(image))
-    if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, rgba)
-    return np.array(image.convert("RGB").convert("L") if image.mode != "L" else image)
-
-
-def _window(raw: npt.NDArray[Any]) -> Pixels:
-    values = np.nan_to_num(raw.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    top = max(float(values.max()), 1.0)
-    white = 2.0 ** np.ceil(np.log2(top + 1)) - 1 if top > 1 else 1.0
-    # 257 = 65535 / 255: a 16-bit copy of an 8-bit scan comes back to the same grey levels
-    return np.clip(np.round(values * (255.0 / white)), 0, 255).astype(np.uint8)
+def to_png(scan: Pixels) -> bytes:
+    """Return a scan, uint8 (height, width), as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(scan).save(buffer, "PNG")
+    return buffer.getvalue()

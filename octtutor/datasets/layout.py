@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from octtutor.core.diagnosis import Diagnosis
-from octtutor.datasets.decode import SUFFIXES
+from octtutor.datasets.volumes import is_readable_name
 
 SPLITS = ("train", "test", "val")
 _NAME = re.compile(r"^(?P<label>[A-Za-z]+)-(?P<patient>[A-Za-z0-9]+)-\d+$")
+_SLICE = re.compile(r"#(?P<slice>\d+)$")
 _NOT_SCANS = frozenset({"masks", "__macosx"})
 
 
@@ -24,19 +25,37 @@ class Place:
     split: str | None
     conflict: bool
     """The folder and the file's name give different labels (the folder is believed)."""
+    by_folder: bool = False
+    """The label is the folder's."""
 
 
 def is_scan(name: str) -> bool:
-    """Whether a relative path names a scan: a known image type, not hidden, not a mask."""
-    path = PurePosixPath(name)
+    """Whether a relative path names a scan: a known type, not hidden, not a mask."""
+    path = PurePosixPath(without_slice(name))
     hidden = any(part.startswith(".") for part in path.parts)
     aside = any(part.lower() in _NOT_SCANS for part in path.parts[:-1])
-    return path.suffix.lower() in SUFFIXES and not hidden and not aside
+    return is_readable_name(path.name) and not hidden and not aside
+
+
+def slice_name(name: str, index: int) -> str:
+    """Name a slice of a volume: `eye.vol#1` is the first, index 0."""
+    return f"{name}#{index + 1}"
+
+
+def without_slice(name: str) -> str:
+    """Return the name of the file that holds a slice; any other name as it is."""
+    return _SLICE.sub("", name)
+
+
+def find_slice(name: str) -> int | None:
+    """Return the index, from 0, that a slice's name tells; None where it tells none."""
+    match = _SLICE.search(name)
+    return int(match["slice"]) - 1 if match else None
 
 
 def read_place(name: str) -> Place:
     """Read label, patient and split from a relative path with `/`."""
-    path = PurePosixPath(name)
+    path = PurePosixPath(without_slice(name))
     folders = [part.strip() for part in path.parts[:-1]]
     match = _NAME.match(path.stem)
     named = _find_label(match["label"]) if match else None
@@ -48,6 +67,7 @@ def read_place(name: str) -> Place:
         patient=match["patient"] if match and named else None,
         split=splits[0] if splits else None,
         conflict=bool(labels and named and labels[0] != named),
+        by_folder=bool(labels),
     )
 
 

@@ -19,6 +19,7 @@ from octtutor.tutor.ports import Clock, Images
 Progress = Callable[[int, int], None]
 EMBEDDED = "embedded"
 _BATCH = 32
+_SUFFIXES = (".npz", ".csv", ".dcm", ".dicom", ".vol", ".e2e", ".fda", ".img", ".oct")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 
 
@@ -101,7 +102,7 @@ def check_deck_name(name: str) -> str:
 def deck_name_for(path: Path) -> str:
     """Return the deck name that a file or folder suggests."""
     stem = path.resolve().name.lower()
-    for suffix in (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"):
+    for suffix in (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", *_SUFFIXES):
         stem = stem.removesuffix(suffix)
     return re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:63] or "scans"
 

@@ -55,25 +55,70 @@ def test_a_transparent_palette_entry_is_black():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_a_sixteen_bit_copy_has_the_same_grey_levels(kind):
-    wide = RAMP.astype(np.uint16) * 257
-    assert (decode(encode(Image.fromarray(wide), kind)) == RAMP).all()
+@pytest.mark.parametrize("factor", [257, 256])
+@pytest.mark.parametrize("brightest", [255, 128, 127, 100, 16, 15, 4, 1, 0])
+def test_a_sixteen_bit_copy_has_the_same_grey_levels(kind: str, factor: int, brightest: int):
+    twin = np.minimum(RAMP, brightest)
+    assert (decode(encode(Image.fromarray(twin.astype(np.uint16) * factor), kind)) == twin).all()
 
 
-def test_twelve_bits_in_sixteen_use_the_whole_range():
-    twelve = np.tile(np.arange(4096, dtype=np.uint16), (64, 1))
+@pytest.mark.parametrize("brightest", [255, 100, 15])
+def test_a_copy_that_was_rounded_down_on_its_way_has_the_same_grey_levels(brightest: int):
+    twin = np.minimum(RAMP, brightest)
+    wide = (twin / 255 * 65535).astype(np.uint16)
+    assert (decode(encode(Image.fromarray(wide))) == twin).all()
+
+
+@pytest.mark.parametrize("brightest", [255, 100, 1])
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_eight_bits_in_a_wider_file_stay_as_they_are(brightest: int, kind: type):
+    twin = np.minimum(RAMP, brightest)
+    assert (decode(encode(Image.fromarray(twin.astype(kind)), "TIFF")) == twin).all()
+
+
+@pytest.mark.parametrize("brightest", [60_000, 30_000, 9_000])
+def test_sixteen_bits_that_are_no_copy_have_the_grey_of_their_upper_bits(brightest: int):
+    wide = np.tile(np.linspace(0, brightest, 4096).astype(np.uint16), (64, 1))
+    difference = decode(encode(Image.fromarray(wide))).astype(int) - (wide >> 8)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("brightest", [4095, 2000, 700])
+def test_twelve_bits_in_sixteen_keep_their_grey_levels(brightest: int):
+    twelve = np.tile(np.arange(brightest + 1, dtype=np.uint16), (64, 1))
     scan = decode(encode(Image.fromarray(twelve)))
-    assert scan.min() == 0
-    assert scan.max() == 255
-    assert len(np.unique(scan)) == 256
+    assert np.abs(scan.astype(float) - twelve * (255 / 4095)).max() <= 0.5
 
 
-def test_floats_with_holes_are_read():
-    floats = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
-    floats[0, 0] = np.nan
+def test_a_copy_that_is_white_at_zero_is_turned():
+    wide = (255 - RAMP).astype(np.uint16) * 257
+    data = encode(Image.fromarray(wide), "TIFF")
+    told = b"\x06\x01\x03\0\x01\0\0\0"  # tag 262, one short number
+    assert told + b"\x01" in data
+    data = data.replace(told + b"\x01", told + b"\0")
+    assert (decode(data) == RAMP).all()
+
+
+def test_shares_of_one_are_read():
+    floats = np.tile(np.linspace(0, 0.5, 64, dtype=np.float32), (64, 1))
     scan = decode(encode(Image.fromarray(floats), "TIFF"))
-    assert scan[0, 0] == 0
-    assert scan.max() == 255
+    assert (scan.min(), scan.max()) == (0, 128)
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", [(0, 0), slice(None)])
+def test_nan_is_said_in_one_line(hole: float, where):
+    floats = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    floats[where] = hole
+    count = "1" if where == (0, 0) else "4,096"
+    with pytest.raises(BadScanError, match=rf"'x\.tif' with {count} of 4,096 NaN or infinite"):
+        decode(encode(Image.fromarray(floats), "TIFF"), "x.tif")
+
+
+def test_numbers_below_zero_only_are_no_grey():
+    floats = np.full((64, 64), -40, np.float32)  # decibels, perhaps
+    with pytest.raises(BadScanError, match="Expected grey values of 0 and more"):
+        decode(encode(Image.fromarray(floats), "TIFF"))
 
 
 def test_a_turned_photograph_is_turned_back():

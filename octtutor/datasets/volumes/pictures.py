@@ -1,0 +1,96 @@
+"""Plain images, a volume of one B-scan each, and TIFF stacks, whose pages are the B-scans."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from octtutor.datasets.decode import (
+    MAX_BYTES,
+    Pixels,
+    check_numbers,
+    check_size,
+    decode,
+    find_white,
+    is_wide,
+    to_grey,
+)
+from octtutor.datasets.volumes.volume import MAX_SLICES, Opener, Volume, check_count, size_of
+from octtutor.errors import BadScanError
+
+IMAGE, STACK = "image", "TIFF stack"
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SUBFILE, _REDUCED_OR_MASK = 254, 0b101
+
+
+def open_picture(opener: Opener, name: str) -> Volume:
+    """Open a plain image or a TIFF stack."""
+    with opener() as file:
+        if file.read(4) in _MAGIC:
+            pages = _pages(opener, name)
+            if len(pages) > 1:
+                white = _find_white(opener, pages, name)
+                return Volume(
+                    name, STACK, len(pages), None, partial(_read_page, opener, pages, name, white)
+                )
+        _check_bytes(size_of(file), name)
+    return Volume(name, IMAGE, 1, None, partial(_read_whole, opener, name))
+
+
+def _check_bytes(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        raise BadScanError(
+            f"Expected a scan of at most {MAX_BYTES:,} bytes. Received: {name!r} with {size:,}. "
+            "Export it smaller."
+        )
+
+
+def _read_whole(opener: Opener, name: str, _: int) -> Pixels:
+    with opener() as file:
+        return decode(file.read(MAX_BYTES + 1), name)
+
+
+def _pages(opener: Opener, name: str) -> tuple[int, ...]:
+    """Return the numbers of a TIFF's pages, thumbnails and masks left out; none if damaged."""
+    pages: list[int] = []
+    try:
+        with opener() as file, Image.open(file, formats=("TIFF",)) as image:
+            for number in range(MAX_SLICES + 1):
+                image.seek(number)
+                if not image.tag_v2.get(_SUBFILE, 0) & _REDUCED_OR_MASK:  # type: ignore[attr-defined]
+                    pages.append(number)
+    except EOFError:
+        check_count(len(pages), name, STACK)
+        return tuple(pages)
+    check_count(len(pages), name, STACK)
+    return tuple(pages)
+
+
+def _find_white(opener: Opener, pages: tuple[int, ...], name: str) -> float | None:
+    """Find one white for all pages, so that none is brighter than it was; None for 8 bits."""
+    with opener() as file, Image.open(file, formats=("TIFF",)) as image:
+        return find_white(_numbers(image, pages, name)) if is_wide(image) else None
+
+
+def _numbers(
+    image: Image.Image, pages: tuple[int, ...], name: str
+) -> Iterator[npt.NDArray[np.generic]]:
+    for number in pages:
+        image.seek(number)
+        check_size(image.size[::-1], name)
+        if is_wide(image):
+            raw = np.asarray(image)
+            check_numbers(raw, name)
+            yield raw
+
+
+def _read_page(
+    opener: Opener, pages: tuple[int, ...], name: str, white: float | None, index: int
+) -> Pixels:
+    with opener() as file, Image.open(file, formats=("TIFF",)) as image:
+        image.seek(pages[index])
+        check_size(image.size[::-1], name)
+        image.load()
+        return to_grey(image, name, white)
