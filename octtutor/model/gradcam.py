@@ -1,7 +1,7 @@
-"""Grad-CAM (Selvaraju et al., ICCV 2017) from the feature map, through the head alone.
+"""Grad-CAM and Grad-CAM++ from the feature map, through the head alone.
 
 The score explained is the class's logit. For a head of global average pooling and one dense
-layer this is the class activation map (Zhou et al., CVPR 2016).
+layer Grad-CAM is the class activation map (Zhou et al., CVPR 2016).
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from octtutor.core.diagnosis import LABELS
+from octtutor.model.pullback import pull_back
+
 Floats = npt.NDArray[np.float32]
 
 
 def gradcam(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floats:
-    """Compute raw maps of several classes for one scan.
+    """Compute raw maps of several classes for one scan (Selvaraju et al., ICCV 2017).
 
     Args:
         head: from feature map (1, h, w, c) to logits (1, 4).
@@ -25,22 +28,32 @@ def gradcam(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floa
         float32 (len(classes), h, w), not negative, in units of logit: the weights are the
         gradients' means, the weighted sum of the channels is cut at 0.
     """
-    weights = np.stack([_gradient(head, features[None], c)[0].mean((0, 1)) for c in classes])
+    return weighed(features, _slopes(head, features, classes).mean((1, 2)))
+
+
+def gradcam_plus_plus(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floats:
+    """Compute raw maps as Grad-CAM++ does (Chattopadhay et al., WACV 2018, equation 19).
+
+    Args:
+        head: from feature map (1, h, w, c) to logits (1, 4).
+        features: float32 (h, w, c).
+        classes: indices into LABELS.
+
+    Returns:
+        float32 (len(classes), h, w), not negative.
+    """
+    slopes = _slopes(head, features, classes)
+    total = features.sum((0, 1))
+    under = 2 * slopes**2 + total * slopes**3
+    share = slopes**2 / np.where(under == 0, 1, under)
+    return weighed(features, (share * np.maximum(slopes, 0)).sum((1, 2)))
+
+
+def weighed(features: Floats, weights: Floats) -> Floats:
+    """Sum channels, float32 (h, w, c), by weights (k, c), cut at 0: float32 (k, h, w)."""
     return np.asarray(np.maximum(np.einsum("hwc,kc->khw", features, weights), 0), np.float32)
 
 
-def _gradient(head: keras.Model, features: Floats, label: int) -> Floats:
-    if keras.backend.backend() == "jax":
-        import jax
-
-        def logit(x):  # type: ignore[no-untyped-def]
-            return head(x, training=False)[0, label]
-
-        return np.asarray(jax.grad(logit)(features))
-    import tensorflow as tf
-
-    x = tf.convert_to_tensor(features)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        score = head(x, training=False)[0, label]
-    return np.asarray(tape.gradient(score, x))
+def _slopes(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floats:
+    one_each = np.eye(len(LABELS), dtype=np.float32)[list(classes)]
+    return pull_back(head)(features[None], one_each)[1]

@@ -4,8 +4,9 @@ import io
 import logging
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +18,17 @@ from octtutor.datasets.images import write_atomically
 from octtutor.errors import ModelError, OctTutorError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import Card, read_card
+from octtutor.model.explaining import DEFAULT_METHOD, VERSION, explain_raw
 from octtutor.model.known import Known, read_known
 from octtutor.model.preprocess import Preprocessing
+from octtutor.model.turns import Turn
 
 if TYPE_CHECKING:
     from octtutor.model.engine import KerasEngine
 
 _log = logging.getLogger(__name__)
 Maps = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 
 class ModelPredictor:
@@ -35,7 +39,7 @@ class ModelPredictor:
         self._folder, self._cache = folder, cache
         self._started = threading.Lock()
         self._loaded = threading.Event()
-        self._turn = threading.Lock()
+        self._turn = Turn()
         self._engine: KerasEngine | None = None
         self._fault: OctTutorError | None = None
         self._card: Card | None = None
@@ -99,7 +103,7 @@ class ModelPredictor:
             scan: uint8 (height, width).
 
         Returns:
-            The prediction, and raw Grad-CAM maps float32 (4, h, w) in LABELS order.
+            The prediction, and raw maps of the default method, float32 (4, h, w), in LABELS order.
 
         Raises:
             ModelError: the model cannot be used.
@@ -113,15 +117,25 @@ class ModelPredictor:
         four = tuple(float(chance) for chance in chances)
         return Prediction(card.name, card.weights_sha256, four), maps  # type: ignore[arg-type]
 
-    def _compute(self, scan: Pixels) -> tuple[Maps, Maps]:
+    def lend(self, use: "Callable[[KerasEngine], T]") -> T:
+        """Return what `use` makes of the engine, one user at a time, waiting for the model.
+
+        Raises:
+            ModelError: the model cannot be used.
+        """
         self.start()
         self._loaded.wait()
         if self._engine is None:
             raise self._fault or ModelError("The model cannot be used.")
         with self._turn:
-            output = self._engine.run(self._engine.prepare(scan)[None])
-            maps = self._engine.gradcam(output.features[0], range(len(LABELS)))
-        return output.probabilities[0], maps
+            return use(self._engine)
+
+    def give_way(self) -> None:
+        """Let others have the engine now, in the midst of `lend`; between two calls of it."""
+        self._turn.give_way()
+
+    def _compute(self, scan: Pixels) -> tuple[Maps, Maps]:
+        return self.lend(lambda engine: _answer(engine, engine.prepare(scan)))
 
     def _keep(self, place: Path, chances: Maps, maps: Maps) -> None:
         buffer = io.BytesIO()
@@ -143,7 +157,7 @@ class ModelPredictor:
                     "meanwhile. Begin a new quiz."
                 )
             side = engine.card.input_size
-            engine.run(np.zeros((1, side, side), np.uint8))  # compile now, not at the reveal
+            _answer(engine, np.zeros((side, side), np.uint8))  # compile now, not at the reveal
             self._engine = engine
         except OctTutorError as error:
             self._fault = error
@@ -161,8 +175,13 @@ class ModelPredictor:
     def _place(self, card: Card, sha256: str) -> Path:
         how = Preprocessing.read(card.preprocessing, card.input_size)
         answer = f"{card.temperature:g}{'m' if card.flip_average else ''}"
-        version = f"{card.weights_sha256[:16]}-{how.key}-{answer}"
+        version = f"{card.weights_sha256[:16]}-{how.key}-{answer}-{DEFAULT_METHOD}{VERSION}"
         return self._cache / version / sha256[:2] / f"{sha256}.npz"
+
+
+def _answer(engine: "KerasEngine", prepared: Pixels) -> tuple[Maps, Maps]:
+    output = engine.run(prepared[None])
+    return output.probabilities[0], explain_raw(engine, prepared, range(len(LABELS)))
 
 
 def _recall(place: Path) -> tuple[Maps, Maps] | None:

@@ -27,7 +27,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> ModelPredictor:
 def test_it_answers_with_four_probabilities_and_four_maps(predictor: ModelPredictor):
     prediction, maps = predictor.read("a" * 64, SCAN)
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-5)
-    assert maps.shape == (4, 7, 7)
+    assert maps.shape == (4, 28, 28)
     assert (maps >= 0).all()
     assert prediction.model == "lite0"
     assert predictor.is_ready
@@ -52,7 +52,7 @@ def test_a_damaged_memory_is_made_anew(predictor: ModelPredictor, fault: str):
     whole = kept.read_bytes()
     damages = {"text": b"broken", "empty": b"", "half": whole[:400], "zeros": bytes(len(whole))}
     if fault == "shape":
-        np.savez(kept, probabilities=np.zeros(3), maps=np.zeros((4, 7, 7)))
+        np.savez(kept, probabilities=np.zeros(3), maps=np.zeros((4, 28, 28)))
     else:
         kept.write_bytes(damages[fault])
     assert predictor.read("d" * 64, SCAN)[0] == first

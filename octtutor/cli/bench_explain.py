@@ -1,0 +1,98 @@
+"""`octtutor bench explain`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from octtutor.cli.output import Json, note, print_json, progress_bar
+from octtutor.settings import DEFAULT
+
+_COLUMNS = {
+    "pointing_game": "points at",
+    "energy_ratio": "energy",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "randomisation": "shuffled",
+    "repeatability": "shifted",
+    "milliseconds": "ms",
+}
+
+
+def explain(
+    data: Annotated[
+        Path | None, typer.Option(help="Scans; phantoms with their masks by default.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="A folder of masks, each named as its scan.")
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="The class to explain; the scan's own, else the model's answer."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A model's name or folder.")] = DEFAULT,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method to measure; may be repeated. All of them.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many scans at most.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all that is drawn.")] = 2017,
+    write: Annotated[
+        bool, typer.Option("--write", help="Keep the figures beside the model, for the page.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure whether maps are to be trusted: on lesions, by deletion, by shuffled weights."""
+    from octtutor.model.backend import import_keras_quietly
+    from octtutor.wiring import find_folder, read_settings
+
+    import_keras_quietly()
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+    from octtutor.core.diagnosis import Diagnosis
+    from octtutor.model.engine import KerasEngine
+    from octtutor.model.explain_bench import bench_explain
+    from octtutor.model.explaining import METHODS
+    from octtutor.model.trust import write_trust
+
+    if masks is not None and data is None:
+        raise typer.BadParameter("expected --data with it", param_hint="--masks")
+    if label is not None and label.upper() not in Diagnosis.__members__:
+        expected = ", ".join(Diagnosis)
+        raise typer.BadParameter(f"expected {expected}, got {label}", param_hint="--label")
+    if odd := [name for name in method or () if name not in METHODS]:
+        expected = ", ".join(METHODS)
+        raise typer.BadParameter(f"expected {expected}, got {odd[0]}", param_hint="--method")
+    wanted = Diagnosis(label.upper()) if label else None
+    folder = find_folder(model, read_settings())
+    engine = KerasEngine.open(folder)
+    with progress_bar("explaining") as progress:
+        told = bench_explain(engine, data, masks, wanted, method or (), limit, seed, progress)
+    for reason, names in told["left_out"].items():
+        if names:
+            note(f"{len(names)} left out ({reason.replace('_', ' ')}), e.g. {names[0]}")
+    if write:
+        note(f"written: {write_trust(folder, told)}")
+    print_json(told) if as_json else print_table(told)
+
+
+def print_table(told: dict[str, Any]) -> None:
+    """Print one line a method."""
+    typer.echo(f"{told['scans']} {told['source']}; explained: {told['explained']}")
+    typer.echo(" " * 22 + "".join(f"{title:>11}" for title in _COLUMNS.values()))
+    for name, row in told["methods"].items():
+        cells = (_cell(row[key]) for key in _COLUMNS)
+        typer.echo(f"{name:<22}" + "".join(f"{cell:>11}" for cell in cells))
+    typer.echo(
+        "points at: share of scans whose brightest place is on a lesion; energy: lesion's share "
+        "of the map over its share of the area; deletion: lower is better; insertion: higher is "
+        "better; shuffled: likeness to a map of shuffled weights, 0 is best; shifted: likeness "
+        "to the map of the shifted scan, 1 is best"
+    )
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    return "retracing" not in record.getMessage()  # our several networks look like one to it
