@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from octtutor.cli.output import Json, note, print_json
+from octtutor.cli.output import Json, note, print_json, progress_bar
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
 
@@ -88,3 +88,25 @@ def import_(
 @app.callback()
 def models() -> None:
     """Trained models."""
+
+
+@app.command("gauge")
+def gauge(
+    name: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    data: Annotated[Path, typer.Option(help="Scans like those it was trained on.")],
+    as_json: Json = False,
+) -> None:
+    """Teach a model that has no gauge what its scans look like, so that it flags other pictures."""
+    from octtutor.model.backend import import_keras_quietly
+    from octtutor.wiring import find_folder, read_settings
+
+    import_keras_quietly()
+    from octtutor.model.gauging import add_gauge
+
+    folder = find_folder(name, read_settings())
+    with progress_bar("looking") as progress:
+        facts = add_gauge(folder, data, progress)
+    if as_json:
+        print_json(facts)
+        return
+    typer.echo(f"{name}: pictures above {facts['threshold']:.2f} are flagged")

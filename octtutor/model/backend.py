@@ -1,5 +1,6 @@
 """Imports Keras, and with it TensorFlow, without the start-up chatter of its C++ parts."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ _NO_GPU = "failed call to cuInit"
 def import_keras_quietly() -> None:
     """Import Keras; lines that TensorFlow prints about itself are dropped, all others kept."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it counts our networks as a fault
     if "keras" not in sys.modules:
         if os.environ.get("KERAS_BACKEND") == "jax":
             join_hosts()

@@ -1,7 +1,7 @@
 """The same work on many scans, a batch at a time: in this process, or by a cluster's workers."""
 
 import hashlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from octtutor.datasets.decode import Pixels, decode
 from octtutor.datasets.sources import Member
 from octtutor.errors import BadScanError
 from octtutor.model.engine import KerasEngine
+from octtutor.model.familiarity import Gauge, open_gauge
 from octtutor.model.features import Filler, row_kind
 from octtutor.model.loading import Progress
 from octtutor.model.pretrained import Backbone
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Scans in memory at once, in each process."""
+_PASS = 16
+"""Scans in one forward pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Done:
     """Of `Answering` probabilities, float32 (4,); of `Featuring` a row of the cache, float16.
     None where there is a fault, or where the scan was not wanted."""
     fault: str | None = None
+    familiar: bool | None = None
+    """Whether the scan looks like those that the model knows; None where nobody can tell."""
 
 
 class Work:
@@ -58,10 +63,14 @@ class Work:
                 done[place:] = [Done(None, None, str(error))]
         if not ready:
             return done
-        values = self.work(np.stack([scan for _, scan in ready]))
-        for (place, _), value in zip(ready, values, strict=True):
-            done[place] = Done(done[place].sha256, value)
+        found = self.look(np.stack([scan for _, scan in ready]))
+        for (place, _), (value, familiar) in zip(ready, found, strict=True):
+            done[place] = Done(done[place].sha256, value, familiar=familiar)
         return done
+
+    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], bool | None]]:
+        """Return a value for each prepared scan, and whether it is familiar, where that is told."""
+        return ((value, None) for value in self.work(prepared))
 
     def work(self, prepared: Pixels) -> npt.NDArray[Any]:
         """Return a value for each prepared scan, uint8 (n, s, s)."""
@@ -72,13 +81,28 @@ class Answering(Work):
     """Answers scans with a model."""
 
     def __init__(self, folder: Path, only: Container[str] | None = None) -> None:
-        """Load a model (see `KerasEngine.open`); `only` holds the SHA-256 of wanted files."""
+        """Load a model (see `KerasEngine.open`, `open_gauge`); `only`: SHA-256 of wanted files."""
         self.engine = KerasEngine.open(folder)
+        self.gauge = open_gauge(folder)
         super().__init__(self.engine.prepare, lambda digest: only is None or digest in only)
 
     def work(self, prepared: Pixels) -> npt.NDArray[Any]:
         """Return probabilities, float32 (n, 4)."""
         return self.engine.run_many(prepared)
+
+    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], bool | None]]:
+        """Return the probabilities of each scan, and whether it is familiar, of one pass."""
+        if self.gauge is None:
+            return super().look(prepared)
+        return self._measure(prepared, self.gauge)
+
+    def _measure(
+        self, prepared: Pixels, gauge: Gauge
+    ) -> Iterator[tuple[npt.NDArray[Any], bool | None]]:
+        for start in range(0, len(prepared), _PASS):
+            output = self.engine.run(prepared[start : start + _PASS])
+            seen = gauge.measure(output.features)
+            yield from zip(output.probabilities, (one.is_familiar for one in seen), strict=True)
 
 
 class Featuring(Work):

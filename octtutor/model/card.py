@@ -11,6 +11,8 @@ from octtutor.errors import ModelError
 CARD = "card.json"
 TRAINING_SCANS = "training_scans.csv"
 WEIGHTS = "weights.safetensors"
+FAMILIARITY = "familiarity.safetensors"
+"""What scans that the model knows are like (see `octtutor.model.familiarity`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Card:
     """Probabilities are softmax(logits / temperature)."""
     more_figures: dict[str, Any] = field(default_factory=dict)
     """Further figures, by what they are from."""
+    familiarity: dict[str, Any] = field(default_factory=dict)
+    """How scans that are no OCT are told, with the threshold; empty where they are not."""
 
 
 def read_card(folder: Path) -> Card:
@@ -87,6 +91,7 @@ _KINDS: dict[str, type] = {
     "notes": list,
     "temperature": float,
     "more_figures": dict,
+    "familiarity": dict,
 }
 
 

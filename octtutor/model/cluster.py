@@ -20,7 +20,7 @@ import numpy as np
 from octtutor.datasets.sources import Member
 from octtutor.errors import BadInputError, SettingsError
 from octtutor.model.backend import import_keras_quietly
-from octtutor.model.card import CARD, WEIGHTS
+from octtutor.model.card import CARD, FAMILIARITY, WEIGHTS
 
 if TYPE_CHECKING:
     from octtutor.model.bulk import Done, Work
@@ -163,7 +163,8 @@ def _connect(ray: Any, address: str, stack: ExitStack) -> None:
 
 def send_answering(folder: Path, only: frozenset[str] | None = None) -> "Callable[[], Work]":
     """Pack a model folder into a maker of `Answering` that works in any process."""
-    files = {name: (folder / name).read_bytes() for name in (CARD, WEIGHTS)}
+    parts = [name for name in (CARD, WEIGHTS, FAMILIARITY) if (folder / name).is_file()]
+    files = {name: (folder / name).read_bytes() for name in parts}
     return partial(_make_answering, files, only)
 
 

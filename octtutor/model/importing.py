@@ -24,6 +24,7 @@ from octtutor import __version__
 from octtutor.core.diagnosis import LABELS
 from octtutor.errors import BadArchiveError, BadInputError, ModelError
 from octtutor.model.card import CARD, WEIGHTS, Card
+from octtutor.model.familiarity import check_gauge
 from octtutor.model.folder import check_target, load_model, save_model
 from octtutor.model.hdf5 import open_hdf5, read_text, saved_layers
 from octtutor.model.heads import CONV_FLATTEN, build_head
@@ -106,6 +107,7 @@ def import_model(
         return _import_head(source, target, backbone_weights), target
     with _opened(source) as folder:
         network, card = load_model(folder)
+        check_gauge(folder, network.backbone.output.shape[-1])
         extras = {
             path.name: path.read_bytes()
             for path in sorted(folder.iterdir())

@@ -16,6 +16,7 @@ import numpy as np
 from octtutor.errors import ModelError, SettingsError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import CARD, Card
+from octtutor.model.familiarity import check_gauge
 from octtutor.model.pointer import (
     NAME,
     Pointer,
@@ -163,18 +164,21 @@ def check_model(folder: Path) -> Card:
     """Load a model and let it answer a blank scan.
 
     Raises:
-        ModelError: its folder is not whole, or it does not answer.
+        ModelError: its folder is not whole, or it does not answer, or what it says of familiar
+            scans is damaged.
     """
     import_keras_quietly()
     from octtutor.model.engine import KerasEngine
 
     engine = KerasEngine.open(folder)
-    chances = engine.run(engine.prepare(np.zeros((496, 512), np.uint8))[None]).probabilities[0]
+    output = engine.run(engine.prepare(np.zeros((496, 512), np.uint8))[None])
+    chances = output.probabilities[0]
     if not np.isfinite(chances).all() or abs(float(chances.sum()) - 1) > 1e-3:
         raise ModelError(
             f"Expected {folder.name!r} to answer a blank scan with four probabilities. Received "
             f"{chances.tolist()}. Train it again."
         )
+    check_gauge(folder, output.features.shape[-1])
     return engine.card
 
 

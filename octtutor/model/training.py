@@ -19,7 +19,7 @@ from octtutor.datasets.images import write_atomically
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.calibration import fit_temperature
-from octtutor.model.card import TRAINING_SCANS, Card
+from octtutor.model.card import FAMILIARITY, TRAINING_SCANS, Card
 from octtutor.model.crossval import cross_validate
 from octtutor.model.engine import KerasEngine, softmax
 from octtutor.model.features import FeatureCache
@@ -30,6 +30,7 @@ from octtutor.model.folder import (
     save_model,
     weights_digest,
 )
+from octtutor.model.gauging import Made, make_gauge
 from octtutor.model.hosts import rank, wait_for_all
 from octtutor.model.loading import Progress, ScanSet
 from octtutor.model.loop import Measures, Outcome, Watch, has_run
@@ -77,6 +78,10 @@ def train(
         parts,
         crossed,
     )
+    if watch.on_phase:
+        watch.on_phase("learning what scans look like")
+    gauge = _gauge(beginning, parts)
+    card = replace(card, familiarity=gauge.facts)
     if rank() != 0:  # process 0 writes
         return replace(card, weights_sha256=weights_digest(beginning.network))
     extras = {
@@ -84,6 +89,7 @@ def train(
         "curves.png": _draw(outcome.history),
         TRAINING_SCANS: _to_csv(parts.list_trained()),
         HELD_OUT_SCANS: _to_csv(parts.held.listing()),
+        FAMILIARITY: gauge.data,
     }
     return save_model(beginning.network, card, out, extras)
 
@@ -190,6 +196,11 @@ def _measure(
             )
         },
     )
+
+
+def _gauge(made: Beginning, parts: Parts) -> Made:
+    shared = bool(set(parts.held.patients) & {row["patient"] for row in parts.list_trained()})
+    return make_gauge(made.network, made.how, parts.training, parts.held, shared)
 
 
 def _temperature_folds(held: ScanSet, seed: int) -> list[list[int]]:

@@ -17,6 +17,7 @@ from octtutor.errors import BadInputError
 from octtutor.model.augment import MILD, Augmentation, augment
 from octtutor.model.card import read_card
 from octtutor.model.evaluation import evaluate, shared_with_training
+from octtutor.model.familiarity import open_gauge
 from octtutor.model.features import FeatureCache
 from octtutor.model.finetune import Finetune, OneCycle
 from octtutor.model.folder import load_model
@@ -61,6 +62,7 @@ def test_training_writes_a_model_that_has_learned(tmp_path: Path):
     assert {path.name for path in out.iterdir()} == {
         "card.json",
         "curves.png",
+        "familiarity.safetensors",
         "held_out_scans.csv",
         "history.csv",
         "training_scans.csv",
@@ -73,6 +75,12 @@ def test_training_writes_a_model_that_has_learned(tmp_path: Path):
     assert read == card
     assert network.backbone.input_shape == (None, 96, 96, 3)
     assert card.training_data["files"] + card.split["validation"]["files"] == 32
+    gauge = open_gauge(out)
+    assert gauge is not None
+    assert gauge.threshold == card.familiarity["threshold"]
+    assert card.familiarity["fitted_on"]["scans"] == card.training_data["files"]
+    assert card.familiarity["held_out"]["scans"] == card.split["validation"]["files"]
+    assert not card.familiarity["held_out"]["network_knows_them"]
     assert set(card.figures) >= {"accuracy", "accuracy_ci", "weighted_error", "confusion"}
     figures = evaluate(out, data)
     assert figures["leaky"]
@@ -118,7 +126,7 @@ def test_folds_give_the_cards_figures_and_the_held_out_scans_stand_beside(tmp_pa
     watch = Watch(on_phase=phases.append, checkpoints=run)
     plan = Plan(data, TINY, SMALL_INPUT, val=val, leaky=True, folds=2)
     card = train(plan, tmp_path / "model", watch=watch)
-    assert phases == ["fold 1 of 2", "fold 2 of 2"]
+    assert phases == ["fold 1 of 2", "fold 2 of 2", "learning what scans look like"]
     assert card.figures["n"] == 16
     assert "2 folds by patient" in card.figures_from
     (beside,) = card.more_figures.values()
