@@ -87,7 +87,7 @@ def share_by_patient(right: npt.NDArray[np.bool_], patients: Sequence[str]) -> F
         with the number of patients as n, which is the cautious choice.
     """
     figure = by_patient(lambda index: float(right[index].mean()), patients)
-    if figure.low is not None:
+    if figure.low is not None or (right.any() and not right.all()):
         return figure
     n = len(set(patients))
     cautious = wilson(n if right.all() else 0, n)

@@ -100,8 +100,16 @@ def _trace(trace: go.Scatter, frame: _Frame) -> str:
     for x, y, index in known:
         parts.append(_error_bar(trace, frame, index))
         if "markers" in trace.mode:
-            parts.append(_marker(x, y, trace.marker.symbol, _colour(trace.marker.color, index)))
+            mark = _marker(x, y, trace.marker.symbol, _colour(trace.marker.color, index))
+            parts.append(_with_words(mark, trace.customdata, index))
     return "".join(parts)
+
+
+def _with_words(mark: str, words: Any, index: int) -> str:
+    """Let a mark say, when it is hovered, what `octtutor.ui.figures` says of it (already HTML)."""
+    if words is None:
+        return mark
+    return f"<g>{mark}<title>{str(words[index]).replace('<br>', chr(10))}</title></g>"
 
 
 def _path(trace: go.Scatter, points: Sequence[tuple[float, float]]) -> str:
