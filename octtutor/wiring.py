@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
-from octtutor.errors import SettingsError
+from octtutor.errors import SettingsError, StoreError
 from octtutor.jobs.doubts import LabelDoubts
+from octtutor.jobs.evaluating import Evaluations
 from octtutor.jobs.queue import Jobs
 from octtutor.model.known import trained_on_by
+from octtutor.model.library import ServedModel
 from octtutor.model.registry import find_model
 from octtutor.model.shelf import ModelShelf
 from octtutor.settings import DEFAULT, Settings
@@ -108,6 +111,11 @@ def open_jobs(settings: Settings) -> Jobs:
     return Jobs(settings.jobs, now, {"OCTTUTOR_HOME": str(settings.home)})
 
 
+def open_evaluations(settings: Settings) -> Evaluations:
+    """Return the evaluations of this data home; nothing is written."""
+    return Evaluations(settings.home / "evaluations", now, {"OCTTUTOR_HOME": str(settings.home)})
+
+
 def now() -> datetime:
     """Return the present time in UTC."""
     return datetime.now(UTC)
@@ -121,7 +129,7 @@ def import_into(
 
 
 def add_embedded_deck(archive: Archive) -> None:
-    """Bring the 60 synthetic scans that ship with the program into the records."""
+    """Bring the 100 synthetic scans that ship with the program into the records."""
     deck = Path(__file__).parent / "phantom" / "deck"
     import_into(archive, deck, EMBEDDED, EMBEDDED_TITLE, None)
 
@@ -131,16 +139,26 @@ def open_quizzes(archive: Archive, settings: Settings) -> Quizzes:
     return Quizzes(archive.store, settings.quiz_folders)
 
 
-def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks":
-    """Compose the page."""
+def build(
+    archive: Archive,
+    shelf: ModelShelf,
+    settings: Settings,
+    host: str = "127.0.0.1",
+    share: bool = False,
+) -> "gr.Blocks":
+    """Compose the page; on another host than loopback it fetches no web addresses."""
+    from octtutor.ui.api import Service
     from octtutor.ui.contrast import Contrasts
     from octtutor.ui.desk import DeskHandlers
+    from octtutor.ui.doorkeeper import is_local
     from octtutor.ui.exams import ExamsHandlers
     from octtutor.ui.guess import GuessHandlers
     from octtutor.ui.learn import LearnHandlers
     from octtutor.ui.page import Rooms, build_page
     from octtutor.ui.practise import PractiseHandlers
     from octtutor.ui.progress import ProgressHandlers
+    from octtutor.ui.read import ReadHandlers
+    from octtutor.ui.read_files import Intake
 
     store, images = archive.store, archive.images
     quizzes = open_quizzes(archive, settings)
@@ -149,6 +167,8 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
     sessions = Sessions(store, images, quizzes, shelf, now)
     atlas = Atlas(store, images, shelf, Lessons(store, images, now).regions_of)
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
+    served, urls = ServedModel(shelf), is_local(host, share)
+    intake = Intake(readers_uploads(), lambda sha256: _is_case(store, sha256), urls)
     rooms = Rooms(
         desk=desk,
         practise=PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, now)),
@@ -156,8 +176,32 @@ def build(archive: Archive, shelf: ModelShelf, settings: Settings) -> "gr.Blocks
         guess=GuessHandlers(store, images, draw_seed, practice.is_examined),
         exams=ExamsHandlers(exams, practice, desk, now),
         progress=ProgressHandlers(Records(store, now), now),
+        read=ReadHandlers(served, intake, lambda trainee_id: _is_examined(store, trainee_id)),
+        service=Service(served, intake),
     )
-    return build_page(rooms)
+    return build_page(rooms, urls)
+
+
+def readers_uploads() -> Path:
+    """Return where scans come in that readers give; after `prepare_environment`."""
+    return Path(os.environ["GRADIO_TEMP_DIR"]) / "readers"
+
+
+def _is_case(store: Store, sha256: str) -> bool:
+    for deck in store.decks():
+        with suppress(StoreError):
+            store.get_case(deck.name, sha256)
+            return True
+    return False
+
+
+def _is_examined(store: Store, trainee_id: str) -> bool:
+    """Whether an exam of a trainee runs, or a session that they joined."""
+    latest = store.find_latest_attempt(trainee_id)
+    if latest is None or latest.ended_at is not None:
+        return False
+    session = store.find_session(latest.session) if latest.session else None
+    return latest.options.is_exam or (session is not None and session.ended_at is None)
 
 
 def build_educators(
@@ -177,6 +221,8 @@ def build_educators(
     from octtutor.ui.annotate_handlers import AnnotateHandlers
     from octtutor.ui.doorkeeper import Doorkeeper, is_local
     from octtutor.ui.educator import build_educator_app, build_educator_page
+    from octtutor.ui.evaluate import build_evaluate_tab
+    from octtutor.ui.evaluate_handlers import EvaluateHandlers
     from octtutor.ui.quizzes import QuizzesHandlers, build_quizzes_tab
     from octtutor.ui.scans import ScansHandlers, build_scans_tab
     from octtutor.ui.sessions import SessionsHandlers, build_sessions_tab
@@ -204,12 +250,23 @@ def build_educators(
     annotating = Annotating(store, images, shelf, now, doubts=doubts)
     lessons = Lessons(store, images, now)
     annotate = AnnotateHandlers(annotating, lessons, store, images, now, uploads)
+    evaluate = EvaluateHandlers(
+        open_evaluations(settings),
+        store,
+        images,
+        settings.model_folders,
+        settings.listings,
+        uploads,
+        now,
+        doorkeeper.local,
+    )
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),
         lambda page: build_quizzes_tab(page, quiz_files, require),
         lambda page: build_annotate_tab(page, annotate, require),
         lambda page: build_scans_tab(page, scans, require),
         lambda page: build_train_tab(page, training, require),
+        lambda page: build_evaluate_tab(page, evaluate, require),
     ]
     page = build_educator_page(doorkeeper, tabs)
     return build_educator_app(page, doorkeeper, uploads, settings.max_upload)
@@ -234,7 +291,12 @@ def _session_exports(
 
 
 def serve(
-    settings: Settings, host: str, port: int, share: bool, say: Callable[[str], None]
+    settings: Settings,
+    host: str,
+    port: int,
+    share: bool,
+    say: Callable[[str], None],
+    mcp: bool = False,
 ) -> None:
     """Open everything, start the page, and go on until it is stopped.
 
@@ -244,7 +306,16 @@ def serve(
         port: likewise.
         share: also make a public link.
         say: told the address once the page is up.
+        mcp: also offer `/predict` and `/explain` as MCP tools.
+
+    Raises:
+        SettingsError: something that is needed is missing, or taken.
     """
+    if mcp and find_spec("mcp") is None:
+        raise SettingsError(
+            "Expected the package mcp for --mcp. It is missing. Install it: pip install "
+            "'octtutor[mcp]'"
+        )
     prepare_environment(settings)
     from octtutor.ui.serving import check_port, serve_page
 
@@ -253,10 +324,10 @@ def serve(
     archive = open_archive(settings)
     try:
         add_embedded_deck(archive)
-        page = build(archive, shelf, settings)
+        page = build(archive, shelf, settings, host, share)
         shelf.current()  # begins to load beside the page
         educators = build_educators(archive, shelf, settings, host, share)
-        address = serve_page(page, educators, host, port, share)
+        address = serve_page(page, educators, readers_uploads(), host, port, share, mcp)
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()
     finally:

@@ -9,9 +9,12 @@ from PIL import Image
 
 from octtutor.cli import (
     annotations,
+    bench,
+    bench_explain,
     cache,
     data,
     educators,
+    exporting,
     jobs,
     models,
     network,
@@ -46,7 +49,10 @@ models.app.command("publish")(publishing.publish)
 models.app.command("use")(publishing.use)
 models.app.command("rollback")(publishing.rollback)
 models.app.command("compare")(publishing.compare)
+models.app.command("export")(exporting.export)
 app.add_typer(models.app, name="models")
+bench.app.command("explain")(bench_explain.explain)
+app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(annotations.app, name="annotations")
 app.add_typer(cache.app, name="cache")

@@ -7,16 +7,23 @@ from typing import Annotated, Any
 import typer
 
 from octtutor.cli.output import Json, note, print_json, progress_bar
+from octtutor.core.diagnosis import Diagnosis
 from octtutor.jobs.order import Order
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import Card
+from octtutor.model.explaining import DEFAULT_METHOD, METHODS
 from octtutor.settings import DEFAULT
-from octtutor.wiring import find_folder, read_settings
+from octtutor.wiring import find_folder, now, read_settings
 
 RECIPES = ("finetune", "features", "article")
 HEADS = ("gap-dense", "conv-flatten")
 LITE0 = "lite0"
+STRANGE = "this does not look like an OCT B-scan"
 Model = Annotated[str, typer.Option(help="A model's name or folder.")]
+Slice = Annotated[
+    int | None, typer.Option("--slice", min=1, help="Of a volume: which B-scan, from 1.")
+]
+Method = Annotated[str, typer.Option(help=f"Of the maps: {', '.join(METHODS)}.")]
 OnCluster = Annotated[
     str | None,
     typer.Option("--cluster", help="A Ray cluster: host:port, auto, or local to start one."),
@@ -153,10 +160,18 @@ def evaluate(
         bool,
         typer.Option("--corrupted", help="Also on copies as other devices would make them."),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write a report: an HTML file with plots, scans and their maps."),
+    ] = None,
+    method: Method = DEFAULT_METHOD,
     cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on scans with known truth."""
+    if report and cluster:
+        raise typer.BadParameter("a report's maps are made here: give one", param_hint="--cluster")
+    _check_method(method)
     import_keras_quietly()
     from octtutor.model.cluster import connected
     from octtutor.model.evaluation import evaluate as measure
@@ -167,7 +182,15 @@ def evaluate(
         connected(cluster) as workers,
     ):
         folder = find_folder(model, read_settings())
-        figures = measure(folder, data, reading, copying if corrupted else None, only, workers)
+        rough = copying if corrupted else None
+        if report:
+            from octtutor.ui.evaluation_report import write_evaluation_report as write
+
+            figures = write(report, folder, data, now(), reading, rough, only, method)
+        else:
+            figures = measure(folder, data, reading, rough, only, workers)
+    if report:
+        note(f"Written: {report}")
     if as_json:
         print_json(figures)
         return
@@ -221,8 +244,12 @@ def features(
 
 
 def predict(
-    sources: Annotated[list[str], typer.Argument(help="Scans, folders, or web addresses.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Scans, volumes, folders, archives, or web addresses."),
+    ],
     model: Model = DEFAULT,
+    slice_: Slice = None,
     cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
@@ -233,21 +260,20 @@ def predict(
 
     folder = find_folder(model, read_settings())
     with progress_bar("predicting") as progress, connected(cluster) as workers:
-        answers, unreadable = predict_sources(folder, sources, progress, workers)
+        answers, unreadable = predict_sources(folder, sources, progress, workers, slice_)
     for fault in unreadable:
         note(fault)
     if as_json:
         print_json(answers)
     else:
         for answer in answers:
-            chance = answer["probabilities"][answer["label"]]
-            typer.echo(f"{answer['source']}: {answer['label']} {chance:.2f}")
+            typer.echo(f"{answer['source']}: {_in_words(answer)}")
     if unreadable:
         raise typer.Exit(1)
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(help="A scan.")],
+    image: Annotated[str, typer.Argument(help="A scan or volume, or its web address.")],
     out: Annotated[Path, typer.Option(help="Where to write the overlay, a PNG.")],
     map_file: Annotated[
         Path | None, typer.Option("--map", help="Where to write the map, float32 (H, W), .npy.")
@@ -255,34 +281,61 @@ def explain(
     label: Annotated[
         str | None, typer.Option(help="The class to explain; the model's answer by default.")
     ] = None,
-    method: Annotated[str, typer.Option(help="gradcam.")] = "gradcam",
+    method: Method = DEFAULT_METHOD,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Another class, whose overlay is put beside: why this and not that."),
+    ] = None,
+    slice_: Slice = None,
     colours: Annotated[str, typer.Option(help="inferno, or jet as in the article.")] = "inferno",
     model: Model = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Show where the network looked: an overlay, and the map as numbers."""
+    _check_method(method)
     import_keras_quietly()
-    from octtutor.core.diagnosis import Diagnosis
     from octtutor.model.maps import COLOURS
     from octtutor.model.reading import explain_path
 
-    if method != "gradcam":
-        raise typer.BadParameter(f"expected gradcam, received {method}", param_hint="--method")
     if colours not in COLOURS:
         expected = " or ".join(COLOURS)
         raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
-    if label is not None and label.upper() not in Diagnosis.__members__:
-        raise typer.BadParameter(
-            f"expected {', '.join(Diagnosis)}, received {label}", param_hint="--label"
-        )
-    wanted = Diagnosis(label.upper()) if label else None
+    wanted, other = _class(label, "--label"), _class(against, "--against")
     folder = find_folder(model, read_settings())
-    told = explain_path(folder, image, out, map_file, wanted, colours)
+    with progress_bar("explaining", "step") as progress:
+        told = explain_path(
+            folder, image, out, map_file, wanted, colours, method, other, progress, slice_
+        )
     if as_json:
         print_json(told)
         return
+    if told["familiar"] is False:
+        note(f"{told['source']}: {STRANGE}")
     evidence = "" if told["evidence"] else " (no evidence for this class: the map is all zero)"
-    typer.echo(f"{out}: Grad-CAM for {told['explained']}{evidence}")
+    beside = f", beside it for {told['against']}" if told["against"] else ""
+    typer.echo(f"{out}: {METHODS[method].title} for {told['explained']}{beside}{evidence}")
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        expected = ", ".join(METHODS)
+        raise typer.BadParameter(f"expected {expected}, received {method}", param_hint="--method")
+
+
+def _class(text: str | None, option: str) -> Diagnosis | None:
+    if text is None:
+        return None
+    if text.upper() not in Diagnosis.__members__:
+        raise typer.BadParameter(
+            f"expected {', '.join(Diagnosis)}, received {text}", param_hint=option
+        )
+    return Diagnosis(text.upper())
+
+
+def _in_words(answer: dict[str, Any]) -> str:
+    if answer["familiar"] is False:
+        return STRANGE
+    return f"{answer['label']} {answer['probabilities'][answer['label']]:.2f}"
 
 
 def _say_epoch(epoch: int, measures: dict[str, float]) -> None:
@@ -290,13 +343,6 @@ def _say_epoch(epoch: int, measures: dict[str, float]) -> None:
 
 
 def _say_figures(figures: dict[str, Any]) -> None:
-    low, high = figures["accuracy_ci"]
-    typer.echo(
-        f"accuracy {figures['accuracy']:.3f} (95 % {low:.3f} to {high:.3f} over patients), "
-        f"weighted error {figures['weighted_error']:.3f}, urgent referral: sensitivity "
-        f"{_number(figures['sensitivity'])}, specificity {_number(figures['specificity'])}; "
-        f"{figures['n']} scans of {figures['patients']} patients"
-    )
     if "leaky" in figures and figures["leaky"] is None:
         typer.echo("The model does not say what it was trained on; it may know these patients.")
     if figures.get("leaky"):
@@ -305,6 +351,13 @@ def _say_figures(figures: dict[str, Any]) -> None:
             f"LEAKY: {shared['files']} files and {shared['patients']} patients were in the "
             "model's training; these figures are too good."
         )
+    low, high = figures["accuracy_ci"]
+    typer.echo(
+        f"accuracy {figures['accuracy']:.3f} (95 % {low:.3f} to {high:.3f} over patients), "
+        f"weighted error {figures['weighted_error']:.3f}, urgent referral: sensitivity "
+        f"{_number(figures['sensitivity'])}, specificity {_number(figures['specificity'])}; "
+        f"{figures['n']} scans of {figures['patients']} patients"
+    )
 
 
 def _say_corrupted(told: dict[str, Any]) -> None:

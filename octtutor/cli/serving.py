@@ -16,13 +16,16 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 7860,
     share: Annotated[bool, typer.Option(help="Also make a public link.")] = False,
     database_url: Url = None,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Also offer /predict and /explain as MCP tools.")
+    ] = False,
 ) -> None:
     """Start the page."""
     from octtutor.wiring import read_settings
     from octtutor.wiring import serve as serve_page
 
     typer.echo("Starting …")
-    serve_page(read_settings(database_url), host, port, share, typer.echo)
+    serve_page(read_settings(database_url), host, port, share, typer.echo, mcp)
 
 
 @db.command("upgrade")

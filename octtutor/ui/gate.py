@@ -60,10 +60,10 @@ class Gate:
             await refused(scope, receive, send)
             return
         is_upload = scope["path"].rstrip("/") == _UPLOAD
-        body: Receive = _Body(receive, limit, is_upload)
+        body: Receive = Body(receive, limit, is_upload)
         if scope["path"].startswith(_API) and scope["method"] == "POST" and not is_upload:
             try:
-                body = _Again(await _checked(asking.scope, body), body)
+                body = Again(await checked(asking.scope, body), body)
             except ClientDisconnect:
                 return
             except HTTPException as error:
@@ -94,7 +94,7 @@ class Gate:
         return self._max_upload if path.rstrip("/") == _UPLOAD else MAX_BODY
 
 
-class _Body:
+class Body:
     """A request's body, counted while it streams; what goes wrong removes what was written."""
 
     def __init__(self, receive: Receive, limit: int, is_upload: bool) -> None:
@@ -102,6 +102,7 @@ class _Body:
         self._seen, self._complete = 0, False
 
     async def __call__(self) -> Message:
+        """Receive the next part."""
         message = await self._receive()
         self._seen += len(message.get("body", b""))
         if self._seen > self._limit:
@@ -117,7 +118,7 @@ class _Body:
         return MultiPartException(text) if self._is_upload else HTTPException(status, text)
 
 
-class _Again:
+class Again:
     """A body that was read, once more, and then what comes after it."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
@@ -125,13 +126,14 @@ class _Again:
         self._receive = receive
 
     async def __call__(self) -> Message:
+        """Receive the next part."""
         if self._body is None:
             return await self._receive()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-async def _checked(scope: Scope, receive: Receive) -> bytes:
+async def checked(scope: Scope, receive: Receive) -> bytes:
     """Read an event, and refuse one whose file is a web address: Gradio would fetch it.
 
     Raises:

@@ -5,16 +5,18 @@ from typing import Any
 
 import gradio as gr
 
+from octtutor.ui.api import Service, build_api
 from octtutor.ui.desk import ASSETS, DeskHandlers, build_desk
 from octtutor.ui.exams import ExamsHandlers, build_exams_tab
 from octtutor.ui.guess import GuessHandlers, build_guess
 from octtutor.ui.learn import LearnHandlers, build_learn_tab
 from octtutor.ui.practise import PractiseHandlers, build_practise_tab
 from octtutor.ui.progress import ProgressHandlers, build_progress_tab
+from octtutor.ui.read import ReadHandlers, build_read_tab
 from octtutor.ui.texts import EDUCATORS, PURPOSE, TAGLINE, TITLE
 
 ACCENT = "#f2e6cf"
-STYLES = ("page.css", "learn.css", "guess.css", "progress.css", "board.css")
+STYLES = ("page.css", "learn.css", "guess.css", "progress.css", "board.css", "read.css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,16 @@ class Rooms:
     guess: GuessHandlers
     exams: ExamsHandlers
     progress: ProgressHandlers
+    read: ReadHandlers
+    service: Service
 
 
-def build_page(rooms: Rooms) -> gr.Blocks:
-    """Compose the page."""
+def build_page(rooms: Rooms, urls: bool) -> gr.Blocks:
+    """Compose the page; `urls` says whether the tab Read a scan fetches web addresses."""
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True
     ) as page:
+        build_api(rooms.service)  # first: its names are the clients'
         gr.HTML(
             f"<header id='head'><h1>{TITLE}</h1><p>{TAGLINE}</p>"
             f"<p class='purpose'>{PURPOSE} <a href='educator/'>{EDUCATORS['link']}</a></p></header>"
@@ -46,6 +51,7 @@ def build_page(rooms: Rooms) -> gr.Blocks:
             )
             build_exams_tab(rooms.exams, desk, nickname)
             build_progress_tab(page, rooms.progress, desk.browser)
+            build_read_tab(page, rooms.read, desk.browser, urls)
     page.queue(max_size=256)
     return page  # type: ignore[no-any-return]
 

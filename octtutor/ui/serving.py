@@ -1,20 +1,27 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
 import socket
+from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
-from octtutor.ui.gate import UNDER
+from octtutor.ui.doorkeeper import is_foreign
+from octtutor.ui.gate import UNDER, Again, Body, checked
 from octtutor.ui.page import look
+from octtutor.ui.read_files import MAX_UPLOAD, is_full, sweep
 
 MAX_BODY = 2_000_000
-"""Bytes; nothing that practising sends is larger."""
-_CLOSED = ("/upload", "/proxy=", "/monitoring", "/file=", "/file/")
-"""This page's pictures travel as data; its file routes would reach what educators upload."""
+"""Bytes; nothing but an upload is larger."""
+_API = "/gradio_api/"
+_UPLOAD = f"{_API}upload"
+_CLOSED = ("/proxy=", "/monitoring", "/file=", "/file/")
+"""This page's pictures travel as data; its file routes would reach what others upload."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -49,43 +56,43 @@ class Doors:
 
 
 class Guard:
-    """ASGI middleware: security headers, no relaying of other sites, no uploads, small bodies."""
+    """ASGI middleware: security headers, no relaying of other sites, bodies within limits."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
-        self._app = app
+    def __init__(self, app: ASGIApp, uploads: Path) -> None:
+        """Wrap an application whose uploads come into a folder."""
+        self._app, self._uploads = app, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve or refuse a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = _refusal(scope)
+        is_upload = scope["path"].rstrip("/") == _UPLOAD
+        limit = MAX_UPLOAD if is_upload else MAX_BODY
+        status = self._refusal(HTTPConnection(scope), limit, is_upload)
         if status:
             await _refuse(status, send)
             return
-        await self._app(scope, _Limited(receive), _with_headers(send))
+        body: Receive = Body(receive, limit, is_upload)
+        if scope["path"].startswith(_API) and scope["method"] == "POST" and not is_upload:
+            try:
+                body = Again(await checked(scope, body), body)
+            except ClientDisconnect:
+                return
+            except HTTPException as error:
+                await _refuse(error.status_code, send)
+                return
+        await self._app(scope, body, _with_headers(send))
 
-
-class _Limited:
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._seen = 0
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > MAX_BODY:
-            return {"type": "http.disconnect"}
-        return message
-
-
-def _refusal(scope: Scope) -> int | None:
-    path = scope["path"]
-    if any(part in path for part in _CLOSED):
-        return 403
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    return 413 if not length.isdigit() or int(length) > MAX_BODY else None
+    def _refusal(self, asking: HTTPConnection, limit: int, is_upload: bool) -> int | None:
+        if any(part in asking.scope["path"] for part in _CLOSED):
+            return 403
+        if is_upload and is_foreign(asking):
+            return 403
+        if is_upload and is_full(self._uploads):
+            return 507
+        length = asking.headers.get("content-length", "0")
+        return 413 if not length.isdigit() or int(length) > limit else None
 
 
 async def _refuse(status: int, send: Send) -> None:
@@ -121,17 +128,28 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def serve_page(page: gr.Blocks, educators: FastAPI, host: str, port: int, share: bool) -> str:
+def serve_page(
+    page: gr.Blocks,
+    educators: FastAPI,
+    uploads: Path,
+    host: str,
+    port: int,
+    share: bool,
+    mcp: bool = False,
+) -> str:
     """Start the server in the background and return its address.
 
     Args:
         page: what `build_page` returned.
         educators: what `build_educator_app` returned; it must know the same host and share.
+        uploads: where scans come in that readers give; inside GRADIO_TEMP_DIR.
         host: the address to listen on.
         port: likewise.
         share: also make a public link (Gradio's relay).
+        mcp: also offer the service's endpoints as MCP tools.
     """
-    _, local, _ = page.launch(
+    sweep(uploads)
+    app, local, _ = page.launch(
         server_name=host,
         server_port=port,
         share=share,
@@ -143,15 +161,19 @@ def serve_page(page: gr.Blocks, educators: FastAPI, host: str, port: int, share:
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=mcp,
         state_session_capacity=1000,
-        max_file_size=MAX_BODY,
+        max_file_size=MAX_UPLOAD,
         app_kwargs={
-            "middleware": [Middleware(Doors, educators=educators), Middleware(Guard)],
+            "middleware": [
+                Middleware(Doors, educators=educators),
+                Middleware(Guard, uploads=uploads),
+            ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),
             "docs_url": None,
             "redoc_url": None,
         },
         **look(),
     )
+    app.uploaded_file_dir = str(uploads)
     return str(local)

@@ -324,8 +324,8 @@ SCANS: dict[str, str] = {
     "unfinished": "import unfinished",
     "add": "Add scans",
     "how": "A ZIP or tar in OCT2017 layout: CLASS/LABEL-PATIENT-N.jpeg, the classes being CNV, "
-    "DME, DRUSEN and NORMAL. PNG, JPEG, TIFF, BMP and WEBP are read. Scans that a deck holds "
-    "already are not added twice.",
+    "DME, DRUSEN and NORMAL. PNG, JPEG, TIFF, BMP, WEBP, DICOM and device exports are read. "
+    "Scans that a deck holds already are not added twice.",
     "file": "ZIP or tar",
     "name": "Deck (optional)",
     "name_hint": "A new name makes a new deck; a known deck is added to.",

@@ -286,7 +286,6 @@ def test_answers_without_a_trainee_are_refused_by_the_server_itself(address: str
         "/gradio_api/monitoring/summary",
         "/monitoring",
         "/gradio_api/proxy=https://example.org/",
-        "/gradio_api/upload",
     ],
 )
 def test_gradios_open_doors_are_closed(address: str, place: str):

@@ -108,7 +108,7 @@ def test_data_import_and_audit(octtutor, scans: Path):
 def test_phantom_make(octtutor, tmp_path: Path):
     said = octtutor("phantom", "make", "--out", tmp_path / "deck", "--per-class", 1, "--seed", 3)
     assert said.code == 0
-    assert len(list((tmp_path / "deck").rglob("*.png"))) == 8
+    assert len(list((tmp_path / "deck" / "masks").glob("*.png"))) == 4
     assert (tmp_path / "deck" / "cases.csv").exists()
     (tmp_path / "file").write_text("in the way")
     bad = octtutor("phantom", "make", "--out", tmp_path / "file" / "deck", "--per-class", 1)

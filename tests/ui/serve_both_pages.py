@@ -8,7 +8,14 @@ from pathlib import Path
 
 from octtutor.settings import Settings
 from octtutor.tutor.importing import import_scans
-from octtutor.wiring import build, build_educators, now, open_archive, prepare_environment
+from octtutor.wiring import (
+    build,
+    build_educators,
+    now,
+    open_archive,
+    prepare_environment,
+    readers_uploads,
+)
 from tests.conftest import write_scans
 from tests.tutor.conftest import ToldPredictor, ToldShelf
 
@@ -24,7 +31,7 @@ def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:
     shelf = ToldShelf(ToldPredictor())
     page = build(archive, shelf, settings)
     educators = build_educators(archive, shelf, settings, host, bool(share))
-    serve_page(page, educators, host, int(port), share=False)
+    serve_page(page, educators, readers_uploads(), host, int(port), share=False)
     print("ready", flush=True)
     page.block_thread()
 

@@ -199,13 +199,15 @@ def test_trainees_see_nothing_of_the_educators_page(guarded: Served):
     assert "ZIP or tar" not in labels
 
 
-def test_the_trainees_page_still_takes_no_uploads_and_shows_no_files(guarded: Served):
+def test_the_trainees_page_keeps_uploads_apart_and_shows_no_files(guarded: Served):
     guarded.uploads.mkdir(parents=True, exist_ok=True)
     secret = guarded.uploads / "secret.zip"
     secret.write_bytes(b"scans")
     with guarded.signed_in() as client:  # signed in or not: it is another page
-        answer = client.post("/gradio_api/upload", files={"files": ("x.zip", b"x")})
-        assert answer.status_code == 403
+        (taken,) = client.post("/gradio_api/upload", files={"files": ("x.png", b"x")}).json()
+        assert not Path(taken).is_relative_to(guarded.uploads)
+        assert client.get(f"/gradio_api/file={taken}").status_code == 403
+        Path(taken).unlink()
         assert client.post("/gradio_api/queue/join", content=b"x" * 2_000_001).status_code == 413
         for path in (f"/gradio_api/file={secret}", f"/gradio_api/file/{secret}"):
             assert client.get(path).status_code == 403

@@ -1,0 +1,334 @@
+"""The network as a library: `load_model()`, `model.predict(scan)`, `model.explain(scan)`."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
+from octtutor.datasets.decode import (
+    Pixels,
+    check_numbers,
+    check_size,
+    decode,
+    to_grey,
+    window,
+)
+from octtutor.datasets.fetch import fetch, is_url
+from octtutor.datasets.volumes import Volume, open_stream, open_volume
+from octtutor.errors import BadInputError, BadScanError
+from octtutor.model.backend import import_keras_quietly
+from octtutor.model.card import read_card
+from octtutor.model.explaining import DEFAULT_METHOD, explain, find_method
+from octtutor.model.familiarity import Gauge, open_gauge
+from octtutor.model.registry import find_model
+from octtutor.model.turns import Turn
+from octtutor.settings import DEFAULT, Settings
+
+if TYPE_CHECKING:
+    from octtutor.model.engine import KerasEngine
+    from octtutor.model.predictor import ModelPredictor
+    from octtutor.model.shelf import ModelShelf
+
+Maps = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]
+Scan = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+T = TypeVar("T")
+_COLOURS = (1, 3, 4)
+"""Channels that an array may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says of one scan."""
+
+    label: str
+    """The most probable class."""
+    probabilities: dict[str, float]
+    """By class; calibrated, they add up to 1."""
+    familiar: bool | None
+    """False: this does not look like an OCT B-scan. None: the model cannot tell."""
+    score: float | None
+    """How far the scan is from what the model knows (see `octtutor.model.familiarity`)."""
+    threshold: float | None
+    """The score at which a scan stops being familiar."""
+    model: str
+    model_sha256: str
+
+
+class Lender(Protocol):
+    """Lends an engine to one user at a time."""
+
+    def lend(self, use: "Callable[[KerasEngine], T]") -> T:
+        """Return what `use` makes of the engine, waiting for it where needed."""
+
+    def give_way(self) -> None:
+        """Let others have the engine now, in the midst of `use`; between two calls of it."""
+
+
+class OneAtATime:
+    """Lends an engine of this process."""
+
+    def __init__(self, engine: "KerasEngine") -> None:
+        """Take the engine."""
+        self._engine, self._turn = engine, Turn()
+
+    def lend(self, use: "Callable[[KerasEngine], T]") -> T:
+        """See `Lender`."""
+        with self._turn:
+            return use(self._engine)
+
+    def give_way(self) -> None:
+        """See `Lender`."""
+        self._turn.give_way()
+
+
+class Model:
+    """A model that answers and explains scans; may be called from any thread."""
+
+    def __init__(self, folder: Path, lender: Lender) -> None:
+        """Take the model's folder, and what lends its engine."""
+        self.card = read_card(folder)
+        self._lender = lender
+        self.folder = folder
+        self._gauge: tuple[Gauge | None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.card.name
+
+    def predict(self, scan: Scan) -> Answer:
+        """Answer a scan.
+
+        Args:
+            scan: see `to_pixels`.
+
+        Raises:
+            BadScanError: it cannot be read as a scan.
+            ModelError: the model cannot be used.
+        """
+        pixels = to_pixels(scan)
+
+        def run(engine: "KerasEngine") -> tuple[Maps, Maps]:
+            output = engine.run(engine.prepare(pixels)[None])
+            return output.probabilities[0], output.features
+
+        chances, features = self._lender.lend(run)
+        return self._answer(chances, features)
+
+    def explain(
+        self,
+        scan: Scan,
+        label: str | None = None,
+        method: str | None = None,
+        progress: Progress | None = None,
+    ) -> Maps:
+        """Return where the network found evidence for a class.
+
+        Args:
+            scan: see `to_pixels`.
+            label: the class; the model's answer by default.
+            method: a key of `octtutor.model.explaining.METHODS`, by default its DEFAULT_METHOD.
+            progress: called with (done, total); only slow methods do.
+
+        Returns:
+            float32 (height, width) of the scan's size, in [0, 1]; all 0 where there is no
+            evidence.
+
+        Raises:
+            BadInputError: there is no such class or method.
+            BadScanError: the scan cannot be read.
+            ModelError: the model cannot be used.
+        """
+        pixels = to_pixels(scan)
+        wanted = parse_label(label) if label else Diagnosis(self.predict(pixels).label)
+        # all four by default: that is what a server has compiled already
+        labels = [wanted] if method and method != DEFAULT_METHOD else LABELS
+        level = self.maps(pixels, labels, method, progress)[labels.index(wanted)]
+        return np.asarray(level, np.float32)
+
+    def maps(
+        self,
+        scan: Scan,
+        labels: Sequence[Diagnosis] = LABELS,
+        method: str | None = None,
+        progress: Progress | None = None,
+    ) -> Maps:
+        """Return the maps of several classes, float32 (len(labels), height, width), in [0, 1]."""
+        pixels, how = to_pixels(scan), method or DEFAULT_METHOD
+        find_method(how)
+        classes = [LABELS.index(label) for label in labels]
+
+        def step(done: int, total: int) -> None:
+            if progress is not None:
+                progress(done, total)
+            self._lender.give_way()
+
+        return self._lender.lend(lambda engine: explain(engine, pixels, classes, how, step))
+
+    def _answer(self, chances: Maps, features: Maps) -> Answer:
+        gauge = self._open_gauge()
+        seen = gauge.measure(features)[0] if gauge else None
+        return Answer(
+            label=str(LABELS[int(chances.argmax())]),
+            probabilities=by_label(map(float, chances)),
+            familiar=bool(seen.is_familiar) if seen else None,
+            score=float(seen.score) if seen else None,
+            threshold=float(seen.threshold) if seen else None,
+            model=self.card.name,
+            model_sha256=self.card.weights_sha256,
+        )
+
+    def _open_gauge(self) -> Gauge | None:
+        if self._gauge is None:
+            self._gauge = (open_gauge(self.folder),)
+        return self._gauge[0]
+
+
+class ServedModel:
+    """The model in use on a server, which is loaded there already; see `current`."""
+
+    def __init__(self, shelf: "ModelShelf") -> None:
+        """Take the models at hand."""
+        self._shelf = shelf
+        self._made: tuple[ModelPredictor, Model] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the model need not be waited for."""
+        return self._shelf.current().is_ready
+
+    def current(self) -> Model:
+        """Return the model in use; what it answers is kept nowhere.
+
+        Raises:
+            ModelError: its folder cannot be read.
+        """
+        predictor = self._shelf.current()
+        made = self._made
+        if made is None or made[0] is not predictor:
+            made = self._made = (predictor, Model(predictor.folder, predictor))
+        return made[1]
+
+
+def load_model(name: str | os.PathLike[str] = DEFAULT) -> Model:
+    """Load a model.
+
+    Args:
+        name: of a model that `octtutor models list` shows, or the path of a model folder; by
+            default the one in use.
+
+    Raises:
+        ModelError: there is none, or it is damaged.
+    """
+    settings = Settings.from_env(os.environ)
+    wanted = settings.model if name == DEFAULT else os.fspath(name)
+    folder = find_model(wanted, settings.model_folders)
+    import_keras_quietly()
+    from octtutor.model.engine import KerasEngine
+
+    return Model(folder, OneAtATime(KerasEngine.open(folder)))
+
+
+def parse_label(label: str) -> Diagnosis:
+    """Return the class of this name, in any case of letters.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    word = str(label).strip().upper()
+    if word not in Diagnosis.__members__:
+        raise BadInputError(
+            f"Expected a class: {', '.join(LABELS)}. Received {str(label)[:40]!r}. Give one of "
+            "them, or none for the model's answer."
+        )
+    return Diagnosis(word)
+
+
+def to_pixels(scan: Scan) -> Pixels:
+    """Return any scan as the network's preparation takes it: uint8 (height, width).
+
+    Args:
+        scan: a path; a web address; a file's bytes; a Pillow image; or an array: grey
+            (height, width), or with 1, 3 (RGB) or 4 (RGBA, uint8 only) channels, last or first.
+            Of a volume's file the middle slice (`octtutor.datasets.volumes` gives the others).
+            An array of uint8 is taken as it is; uint16, float and others are brought to 8 bits
+            by `find_white`, so that a 16-bit scan and its 8-bit twin get the same answer.
+
+    Raises:
+        BadScanError: it is none of these, too small or too large, or has NaN in it.
+        BadInputError: the web address cannot be fetched.
+    """
+    if isinstance(scan, np.ndarray):
+        return _from_array(scan)
+    if isinstance(scan, Image.Image):
+        return _from_image(scan)
+    if isinstance(scan, bytes | bytearray | memoryview):
+        return _middle(open_stream(partial(io.BytesIO, bytes(scan)), "scan"))
+    if isinstance(scan, str) and is_url(scan):
+        return decode(fetch(scan))
+    if isinstance(scan, str | os.PathLike):
+        return _middle(open_volume(Path(scan)))
+    raise BadScanError(
+        "Expected a scan as a path, bytes, a Pillow image or an array. Received "
+        f"{type(scan).__name__}. Convert it first."
+    )
+
+
+def _middle(volume: Volume) -> Pixels:
+    return volume.scan(volume.middle)
+
+
+def _from_image(image: Image.Image) -> Pixels:
+    check_size(image.size[::-1], "image")
+    return to_grey(image, "image")
+
+
+def _from_array(array: npt.NDArray[Any]) -> Pixels:
+    pixels = _channels_last(array)
+    check_size(pixels.shape[:2], "array")
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype == np.uint8:
+        return _from_image(Image.fromarray(np.ascontiguousarray(pixels)))
+    _check_kind(pixels)
+    check_numbers(pixels, "array")
+    grey = (
+        cv2.cvtColor(pixels.astype(np.float32), cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
+    )
+    return window(grey, "array")
+
+
+def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    shape = array.shape
+    if len(shape) == 3 and shape[-1] not in _COLOURS and shape[0] in _COLOURS:
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[-1] in _COLOURS):
+        raise BadScanError(
+            "Expected an array (height, width), or with 1, 3 or 4 channels last or first. "
+            f"Received the shape {shape}. Give one scan at a time."
+        )
+    return array
+
+
+def _check_kind(pixels: npt.NDArray[Any]) -> None:
+    if pixels.dtype.kind not in "uif":
+        raise BadScanError(
+            f"Expected an array of whole numbers or floats. Received {pixels.dtype}. Convert it."
+        )
+    if pixels.ndim == 3 and pixels.shape[-1] == 4:
+        raise BadScanError(
+            f"Expected 1 or 3 channels in an array of {pixels.dtype}. Received 4. Leave the alpha "
+            "channel out."
+        )

@@ -1,0 +1,104 @@
+"""What the tab Read a scan shows, as its script draws it. Plain dictionaries."""
+
+import base64
+import html
+from dataclasses import asdict
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from octtutor import __version__
+from octtutor.core.diagnosis import LABELS, by_label
+from octtutor.datasets.decode import Pixels
+from octtutor.model.explaining import METHODS
+from octtutor.model.library import Answer, Maps
+from octtutor.model.maps import COLOURS, colour
+from octtutor.model.trust import WHAT_A_MAP_IS, Trust
+from octtutor.ui.learn_texts import CHAPTERS
+from octtutor.ui.pictures import scan_uri
+from octtutor.ui.read_files import Sitting
+from octtutor.ui.read_texts import READ
+from octtutor.ui.texts import FULL_NAMES, LOOK_FOR, PURPOSE, TELL_APART
+
+View = dict[str, Any]
+START: View = {"phase": "start"}
+_MAP_SIDE = 512
+"""Longest side of a map as sent, pixels."""
+
+
+def fault_view(text: str) -> View:
+    """Say in one line what was wrong; what was shown before stays."""
+    return {"phase": "fault", "fault": text}
+
+
+def busy_view(text: str, done: int = 0, total: int = 0) -> View:
+    """Say what is being done, and how far it is where that is known."""
+    return {"phase": "busy", "note": text, "done": done, "total": total}
+
+
+def busy_html(text: str, done: int, total: int) -> str:
+    """Return the line that says what is being done, with a bar where it is known how far."""
+    bar = f"<progress max='{total}' value='{done}'></progress>" if total else ""
+    return f"<p class='doing' role='status'>{html.escape(text)} {bar}</p>"
+
+
+def answer_view(sitting: Sitting, item: int, index: int, scan: Pixels, answer: Answer) -> View:
+    """Draw a scan and its answer; its maps come after it."""
+    height, width = scan.shape
+    return {
+        "phase": "read",
+        "items": [asdict(item) for item in sitting.items],
+        "faults": list(sitting.faults),
+        "item": item,
+        "slice": index,
+        "scan": scan_uri(scan),
+        "width": width,
+        "height": height,
+        "answer": asdict(answer),
+        "maps": None,
+        "purpose": PURPOSE,
+        "version": __version__,
+    }
+
+
+def maps_view(maps: Maps, method: str, trust: Trust | None) -> View:
+    """Draw the maps, float32 (4, height, width) in LABELS order, and what they are worth."""
+    return {
+        "phase": "read",
+        "method": method,
+        "maps": {name: by_label(level_uri(level, name) for level in maps) for name in COLOURS},
+        "trust": list(trust.lines) if trust else [],
+    }
+
+
+def level_uri(level: npt.NDArray[np.float32], colours: str) -> str | None:
+    """Encode a map, float32 (height, width) in [0, 1], as a WebP in a data address.
+
+    Returns:
+        None when the map is all zero. The more evidence, the less transparent.
+    """
+    if not level.any():
+        return None
+    scale = min(1.0, _MAP_SIDE / max(level.shape))
+    small = cv2.resize(level, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    alpha = np.round(255 * np.sqrt(np.clip(small, 0, 1))).astype(np.uint8)
+    picture = np.dstack([colour(np.asarray(small, np.float32), colours), alpha])
+    data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+def lessons() -> View:
+    """Return what the panel says of each class and of each pair, for the component's props."""
+    return {
+        "names": {str(label): FULL_NAMES[label] for label in LABELS},
+        "look_for": {str(label): LOOK_FOR[label] for label in LABELS},
+        "signs": {
+            str(label): [[sign.name, sign.where, sign.look] for sign in CHAPTERS[label].signs]
+            for label in LABELS
+        },
+        "apart": {"|".join(sorted(map(str, pair))): text for pair, text in TELL_APART.items()},
+        "methods": [[key, method.title, method.shows] for key, method in METHODS.items()],
+        "texts": READ | {"map_is": WHAT_A_MAP_IS},
+    }
