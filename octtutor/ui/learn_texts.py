@@ -302,7 +302,7 @@ LEARN: dict[str, str] = {
     "pit": "foveal pit",
     "disc_side": "to the optic disc →",
     "map_told": "The model {model} reads {right} of these {n} examples as {label}. Its map "
-    "(Grad-CAM) shows where it found evidence for the diagnosis of each scan: a hint, not proof.",
+    "(Fine CAM) shows where it found evidence for the diagnosis of each scan: a hint, not proof.",
     "map_empty": "It found none in {n} of them: no map there.",
     "map_fault": "No maps: {fault}",
     "map_loading": "The model is still loading. The maps come as soon as it is there; the rest "

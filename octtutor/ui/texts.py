@@ -94,7 +94,7 @@ DESK: dict[str, str] = {
     "opacity": "Strength",
     "outline": "Outline",
     "jet": "Jet colours",
-    "map_hint": "Grad-CAM: where the network found evidence. A hint, not proof.",
+    "map_hint": "Fine CAM: where the network found evidence. A hint, not proof.",
     "look_for": "What to look for",
     "findings": "In this scan",
     "synthetic": "synthetic",

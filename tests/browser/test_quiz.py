@@ -88,7 +88,7 @@ def test_a_whole_quiz_on_real_scans_with_the_keyboard_alone(page: Page, address:
         expect(page.locator(".verdict")).to_contain_text("Truth")
         expect(page.locator(".chances tr")).to_have_count(5)
         expect(page.locator(".advice p").first).to_be_visible()
-        if page.locator(".map-note").inner_text().startswith("Grad-CAM"):
+        if page.locator(".map-note").inner_text().startswith("Fine CAM"):
             expect(page.locator("img.map")).to_be_visible()
         page.wait_for_timeout(350)
         press(page, "Enter")
