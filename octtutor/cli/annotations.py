@@ -29,7 +29,8 @@ def export(
 ) -> None:
     """Write a project's readings and regions, as they stand now, whole or not at all."""
     from octtutor.tutor.annotation_files.files import FORMATS, write_file
-    from octtutor.tutor.annotation_files.records import gather
+    from octtutor.tutor.annotation_files.folder import without_misread
+    from octtutor.tutor.annotation_files.records import gather, known_controls
     from octtutor.wiring import open_archive, read_settings
 
     _check_format(format_, FORMATS)
@@ -37,6 +38,10 @@ def export(
     try:
         known = _find_project(archive.store, project)
         sheet = gather(archive.store, archive.images, known)
+        if format_ == "folder":
+            sheet = without_misread(sheet, known_controls(archive.store, known), known.readers)
+        for fault in sheet.faults:
+            note(f"left out: {fault}")
         cases = archive.store.cases_of(known.deck)
         written = write_file(
             out,
@@ -48,8 +53,6 @@ def export(
         )
     finally:
         archive.store.close()
-    for fault in sheet.faults:
-        note(f"left out: {fault}")
     still_open = len(sheet.scans) - written
     if as_json:
         figures = {"scans": written, "open": still_open, "faults": list(sheet.faults)}
@@ -71,7 +74,7 @@ def import_(
         str | None, typer.Option("--deck", help="Make the project for this deck if it is missing.")
     ] = None,
     who: Annotated[
-        str, typer.Option("--as", help="Who has read what the file gives no annotator for.")
+        str, typer.Option("--as", help="Who brings it in, and has read what it names no reader of.")
     ] = "imported",
     strict: Annotated[
         bool, typer.Option("--strict", help="Write nothing where there is any fault.")

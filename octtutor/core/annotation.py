@@ -153,6 +153,8 @@ class Entry:
     model: str | None = None
     """The model whose suggestion was shown."""
     model_sha256: str | None = None
+    by: str | None = None
+    """Who brought it in, where it was imported; `who` is then whose reading it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +317,13 @@ def _brush_fault(shape: Brush, width: int, height: int) -> str | None:
             f"Expected painted pixels of a scan of {width} by {height}. Received those of one of "
             f"{shape.width} by {shape.height}."
         )
-    if any(count < 0 for count in shape.counts) or sum(shape.counts) != width * height:
+    if not all(map(_is_count, shape.counts)) or sum(shape.counts) != width * height:
         return f"Expected run lengths of {width * height} pixels in all. Received others."
     return None if any(shape.counts[1::2]) else "Expected painted pixels. Received none."
+
+
+def _is_count(count: object) -> bool:
+    return isinstance(count, int) and not isinstance(count, bool) and count >= 0
 
 
 def _polygon_fault(points: Sequence[Point]) -> str | None:
@@ -326,7 +332,7 @@ def _polygon_fault(points: Sequence[Point]) -> str | None:
     if area(Polygon(tuple(points))) <= 0:
         return "Expected a region with an area. Received one without."
     if crosses_itself(points):
-        return "Expected an outline that does not cross itself. Received one that does."
+        return "Expected an outline that does not cross or touch itself. Received one that does."
     return None
 
 
@@ -361,9 +367,16 @@ def _signed_area(points: Sequence[Point]) -> float:
 
 
 def crosses_itself(points: Sequence[Point]) -> bool:
-    """Whether two sides of a closed outline cross; neighbours only touch."""
-    n = len(points)
-    sides = [(points[i], points[(i + 1) % n]) for i in range(n)]
+    """Whether a closed outline crosses or touches itself: two sides meet that are no neighbours.
+
+    A corner that is there twice, a side that is walked twice and a spike without width count too.
+    The same corner twice in a row is one.
+    """
+    corners = [point for i, point in enumerate(points) if point != points[i - 1]]
+    n = len(corners)
+    sides = [(corners[i], corners[(i + 1) % n]) for i in range(n)]
+    if any(_turns_back(sides[i - 1], sides[i]) for i in range(n)):
+        return True
     spans = sorted(range(n), key=lambda i: min(sides[i][0][0], sides[i][1][0]))
     open_sides: list[int] = []
     for i in spans:
@@ -371,15 +384,32 @@ def crosses_itself(points: Sequence[Point]) -> bool:
         open_sides = [j for j in open_sides if max(sides[j][0][0], sides[j][1][0]) >= left]
         for j in open_sides:
             apart = (i - j) % n not in (0, 1, n - 1)
-            if apart and _cross(sides[i], sides[j]):
+            if apart and _meet(sides[i], sides[j]):
                 return True
         open_sides.append(i)
     return False
 
 
-def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
+def _turns_back(one: tuple[Point, Point], following: tuple[Point, Point]) -> bool:
+    (a, b), (_, c) = one, following
+    ahead = (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1])
+    return ahead < 0 and _turn(a, b, c) == 0
+
+
+def _meet(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
     (a, b), (c, d) = one, other
-    return _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
+    if max(a[1], b[1]) < min(c[1], d[1]) or max(c[1], d[1]) < min(a[1], b[1]):
+        return False
+    ends = (a, b, c), (a, b, d), (c, d, a), (c, d, b)
+    turns = [_turn(*end) for end in ends]
+    if turns[0] * turns[1] < 0 and turns[2] * turns[3] < 0:
+        return True
+    return any(turn == 0 and _between(*end) for turn, end in zip(turns, ends, strict=True))
+
+
+def _between(a: Point, b: Point, point: Point) -> bool:
+    """Whether a point in line with two others is between them, or one of them."""
+    return all(min(u, v) <= w <= max(u, v) for u, v, w in zip(a, b, point, strict=True))
 
 
 def _turn(a: Point, b: Point, c: Point) -> float:

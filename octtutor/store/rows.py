@@ -296,6 +296,7 @@ def from_entry(entry: Entry) -> dict[str, Any]:
         "source": str(entry.source),
         "model": entry.model,
         "model_sha256": entry.model_sha256,
+        "by": entry.by,
     }
 
 

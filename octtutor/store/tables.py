@@ -266,6 +266,7 @@ annotations = Table(
     Column("source", String(32), nullable=False),
     Column("model", Text),
     Column("model_sha256", String(64)),
+    Column("by", Text),
     Index("ix_annotations_project", "project", "sha256"),
     Index("ix_annotations_deck", "deck", "sha256"),
 )

@@ -15,6 +15,7 @@ from itertools import islice
 from octtutor.core.annotation import (
     MAX_MARKS,
     Assignment,
+    Brush,
     Entry,
     Kind,
     Mark,
@@ -22,6 +23,7 @@ from octtutor.core.annotation import (
     Project,
     Reading,
     Source,
+    Spot,
     Standing,
     agree,
     check_mark,
@@ -52,8 +54,10 @@ from octtutor.tutor.annotators import (
     by_scan,
     complete_readings,
     drawn_by_several,
+    findings_apart,
     findings_of,
     is_complete,
+    regions_apart,
     report,
     was_suggested,
 )
@@ -61,6 +65,7 @@ from octtutor.tutor.attempts import draw_seed
 from octtutor.tutor.outlining import strongest_area
 from octtutor.tutor.ports import Clock, Doubted, Doubts, Images, Maps, Predictor, Shelf
 from octtutor.tutor.practice import MAX_RESPONSE_MS
+from octtutor.tutor.shapes import bounding_box, to_mask
 from octtutor.tutor.turns import Room, chance, controls_of, interest, said_by_others
 
 MOST_READERS = 5
@@ -79,11 +84,17 @@ GONE = (
 )
 _LOOK = 200
 """Scans that the model's order chooses among; choosing among more takes longer than reading."""
+UNORDERED = (
+    "The order is at random just now: what it goes by is not known for the present model and the "
+    "scans that are left. “Order anew by the present model” under 1 Projects reckons it."
+)
 UNDO_WITHIN = timedelta(seconds=60)
 """How long an answer can be taken back to a scan that others have read: a slip, not a revision."""
 AHEAD = 1000
 """Scans that the model answers beforehand; about half a minute on two cores."""
 _MOST_KEPT = 50_000
+_SLIGHT = 2.0
+"""Pixels; what is wider and higher is taken to hold some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,8 @@ class Task:
         position: which of the annotator's scans it is, from 1.
         remaining: how many are there for them, this one too.
         may_suggest: whether the model's suggestion is offered once this scan is answered.
-        notice: why the scan before was passed over; empty where none was.
+        notice: why the scan before was passed over, or that the project's order cannot be kept;
+            empty where there is nothing to say.
     """
 
     project: str
@@ -159,6 +171,10 @@ class Dispute:
     differ: bool
     """Whether the diagnosis, or whether it is gradable, is in dispute."""
     flagged: bool
+    differ_findings: tuple[str, ...] = ()
+    """Findings that some saw and others did not."""
+    differ_regions: tuple[str, ...] = ()
+    """Findings that were outlined in different places."""
 
 
 class Annotating:
@@ -377,6 +393,7 @@ class Annotating:
         if skipped and (last is None or _skipped_at(skipped) >= last.at):
             self._store.reopen_assignment(project, skipped.sha256, who)
         elif last:
+            self._refuse_replaced(last)
             self._refuse_late_undo(last)
             # first, since a reading that is open again is harmless, and none that is done is not
             self._store.reopen_assignment(project, last.sha256, who)
@@ -414,7 +431,8 @@ class Annotating:
     def disputes(self, project: str, who: str | None = None) -> tuple[Dispute, ...]:
         """Return the scans to settle: readers differ, or one flagged it; those begun first first.
 
-        Controls are known and are in no dispute, unless flagged.
+        They differ in the diagnosis, in what they see or in where; over controls, whose class is
+        known and which more readers see than others, in the diagnosis only.
 
         Args:
             project: its name.
@@ -519,16 +537,22 @@ class Annotating:
         log = self.history(project, sha256, who)
         return standing(entry for entry in log if entry.at <= time)
 
-    def figures(self, project: str) -> Report:
+    def figures(self, project: str, who: str | None = None) -> Report:
         """Return how far a project's annotators agree, with each other and with the controls.
 
         Scans in which several drew are read from disk, for their sizes.
+
+        Args:
+            project: its name.
+            who: has no figures on the controls before all is read: they would tell after each
+                reading whether it was of a control.
         """
         order = self._project(project)
         entries = self._store.entries_in(project)
         truths = {case.sha256: case.label for case in self._store.cases_of(order.deck)}
         sizes = sizes_of(self._images, drawn_by_several(blind_readings(by_scan(entries))))
-        return report(entries, self._store.assignments_in(project), truths, sizes)
+        hidden = {who} if who is not None and self.hidden_from(project, who) else frozenset()
+        return report(entries, self._store.assignments_in(project), truths, sizes, hidden)
 
     def _project(self, name: str) -> Project:
         found = self._store.find_project(name) if isinstance(name, str) else None
@@ -541,15 +565,20 @@ class Annotating:
 
     def _overview(self, project: Project, who: str) -> Overview:
         logs = by_scan(self._store.entries_in(project.name))
-        stands = [standing(log) for log in logs.values()]
-        readings = [complete_readings(stand) for stand in stands]
+        stands = {sha256: standing(log) for sha256, log in logs.items()}
+        readings = [complete_readings(stand) for stand in stands.values()]
+        given = self._store.assignments_in(project.name)
+        controls = {one.sha256 for one in given if one.is_control}
         return Overview(
             project=project,
             scans=self._store.count_cases(project.deck),
             read=sum(map(bool, readings)),
             mine=sum(who in each for each in readings),
             to_settle=len(self.disputes(project.name)),
-            done=sum(result_of(stand, project) is not None for stand in stands),
+            done=sum(
+                result_of(stand, project, sha256 in controls) is not None
+                for sha256, stand in stands.items()
+            ),
         )
 
     def _look(self, project: Project) -> Room:
@@ -641,8 +670,21 @@ class Annotating:
             position=sum(one.done_at is not None and not one.skipped for one in room.of(who)) + 1,
             remaining=len(others) + 1,
             may_suggest=project.suggest,
-            notice=notice,
+            notice=notice or ("" if self._is_ordered(project, others) else UNORDERED),
         )
+
+    def _is_ordered(self, project: Project, cases: Sequence[Case]) -> bool:
+        """Whether anything is known of the cases, if there are any, that the order goes by."""
+        if project.order is Order.RANDOM or not cases:
+            return True
+        if project.order is Order.DOUBT:
+            doubted = self._doubts.recall(project.deck) if self._doubts else ()
+            return not {each.sha256 for each in doubted}.isdisjoint(c.sha256 for c in cases)
+        try:
+            predictor = self._shelf.current()
+        except ModelError:
+            return False
+        return any(predictor.knows(case.sha256) for case in cases)
 
     def _find_own(self, project: str, sha256: str, who: str | None) -> Assignment | None:
         given = self._store.assignments_in(project)
@@ -655,6 +697,14 @@ class Annotating:
         if given.skipped:
             raise StaleError("You put this scan aside. Take that back first (Undo).")
         return given
+
+    def _refuse_replaced(self, last: Entry) -> None:
+        log = self._store.entries_of(last.project, last.sha256)
+        if present(log, last.who, settling=False) != last.after:
+            raise StaleError(
+                "Expected your last answer as you gave it. It was changed since, in another tab or "
+                "by an import, and is left as it is now. See the log."
+            )
 
     def _refuse_late_undo(self, last: Entry) -> None:
         others = complete_readings(standing(self._store.entries_of(last.project, last.sha256)))
@@ -690,6 +740,7 @@ class Annotating:
             check_reading(reading, width, height)
         else:  # a draft's regions are checked as they will be with a class
             check_reading(replace(reading, diagnosis=LABELS[0]), width, height)
+        check_pixels(reading.marks, width, height)
         kept = _tidied(reading)
         return None if kept == replace(_NOTHING, response_ms=kept.response_ms) else kept
 
@@ -744,14 +795,32 @@ class Annotating:
 _NOTHING = Reading(gradable=True, diagnosis=None)
 
 
-def result_of(standing: Standing, project: Project) -> Reading | None:
+def result_of(standing: Standing, project: Project, is_control: bool = False) -> Reading | None:
     """Return what holds of a scan: what is settled, else what all its readers agree on.
 
-    Of an agreement the regions and findings of all readers are taken together, so that nothing
-    anybody saw is lost; confidence is the lowest of theirs.
+    Args:
+        standing: how it stands.
+        project: which says how many read it.
+        is_control: whether it is a hidden control: those are only in dispute over the diagnosis.
 
     Returns:
-        None while fewer have read it than should, or they differ.
+        None while fewer have read it than should, or they differ (see `disputes`).
+    """
+    found = said_together(standing, project)
+    if standing.settled is not None or found is None or is_control:
+        return found
+    readings = complete_readings(standing).values()
+    return None if findings_apart(readings) or regions_apart(readings) else found
+
+
+def said_together(standing: Standing, project: Project) -> Reading | None:
+    """Return what is settled, else what all readers of one diagnosis say together.
+
+    Their regions and findings are joined, so that nothing anybody saw is lost; confidence is the
+    lowest of theirs.
+
+    Returns:
+        None while fewer have read it than should, or they differ in the diagnosis.
     """
     if standing.settled is not None:
         return standing.settled
@@ -766,6 +835,27 @@ def result_of(standing: Standing, project: Project) -> Reading | None:
         marks=_merged(readings),
         confidence=min(reading.confidence for reading in readings),
     )
+
+
+def check_pixels(marks: Iterable[Mark], width: int, height: int) -> None:
+    """Let regions pass that hold pixels of a scan of this size; only slight ones are looked at.
+
+    Raises:
+        BadInputError: one is too thin or small to hold the centre of a pixel.
+    """
+    for mark in marks:
+        if _is_slight(mark) and not to_mask(mark.shape, width, height).any():
+            raise BadInputError(
+                "Expected a region that holds the centre of a pixel. Received a smaller one. Draw "
+                "it larger, or set a point."
+            )
+
+
+def _is_slight(mark: Mark) -> bool:
+    if isinstance(mark.shape, Spot | Brush):
+        return False
+    box = bounding_box(mark.shape)
+    return min(box.width, box.height) < _SLIGHT
 
 
 def sizes_of(images: Images, hashes: Iterable[str]) -> Sizes:
@@ -798,13 +888,22 @@ def _dispute(
     project: Project, sha256: str, log: Sequence[Entry], is_control: bool
 ) -> Dispute | None:
     stand = standing(log)
-    readings = complete_readings(stand)
-    flagged = any(reading.flagged for reading in stand.readings.values())
-    done = len(readings) >= project.readers and not is_control
-    differ = done and not agree(readings.values())
-    if stand.settled is not None or not (differ or flagged):
+    if stand.settled is not None:
         return None
-    return Dispute(sha256, dict(stand.readings), differ, flagged)
+    readings = list(complete_readings(stand).values())
+    flagged = any(reading.flagged for reading in stand.readings.values())
+    read = readings if len(readings) >= project.readers else []
+    closer = [] if is_control else read
+    found = Dispute(
+        sha256=sha256,
+        readings=dict(stand.readings),
+        differ=not agree(read),
+        flagged=flagged,
+        differ_findings=findings_apart(closer),
+        differ_regions=regions_apart(closer),
+    )
+    differ = found.differ or found.differ_findings or found.differ_regions
+    return found if differ or flagged else None
 
 
 def _shown_to(log: Iterable[Entry], who: str) -> set[tuple[str | None, str | None]]:

@@ -4,17 +4,21 @@ All figures but those of suggestions rest on blind readings: what an annotator s
 model's suggestion for the scan was shown to them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from itertools import combinations, takewhile
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.annotation import (
     FINDINGS,
     Assignment,
+    Brush,
     Entry,
     Mark,
     Reading,
@@ -30,13 +34,19 @@ from octtutor.stats.intervals import Figure, wilson
 from octtutor.stats.learning import Point, change, moving_accuracy
 from octtutor.stats.resampling import by_totals
 from octtutor.tutor.progress import median
-from octtutor.tutor.shapes import dice, union_mask
+from octtutor.tutor.shapes import dice, to_outlines, union_mask
 
 UNGRADABLE = "ungradable"
 CATEGORIES = (*map(str, LABELS), UNGRADABLE)
 """What a reading can say, in the order of every table here."""
 WINDOW = 20
 """Controls of a point of the moving accuracy."""
+LESIONS = tuple(name for name in FINDINGS if name not in ("foveal pit", "other"))
+"""What readers can differ in: the pit is no sign of disease, and "other" is not one thing."""
+APART = 0.3
+"""Dice below which two readers do not mean the same region."""
+_GRID = 256
+"""Cells along the longer side of what two readers outlined, to compare where."""
 SUGGESTED = (Source.ACCEPTED, Source.CORRECTED)
 Readings = Mapping[str, Mapping[str, Reading]]
 """Blind readings by scan (SHA-256) and annotator."""
@@ -123,6 +133,7 @@ class Annotator:
         per_class: the same for controls of each class.
         drift: the accuracy in time.
         suggestions: what the model's suggestions did.
+        hidden: whether the figures on controls are left out: they would tell which scans are some.
     """
 
     who: str
@@ -134,6 +145,7 @@ class Annotator:
     per_class: dict[str, Figure]
     drift: Drift
     suggestions: Suggestions
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +158,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Control:
-    """A control as one annotator read it; `after` is how the reading stands now."""
+    """A control as one annotator first read it; `after` is how the reading stands now."""
 
     truth: Diagnosis
+    at: datetime
     blind: Reading
-    after: Reading
+    after: Reading | None
     seen: bool
     """Whether a suggestion was shown."""
 
@@ -160,20 +173,25 @@ def report(
     assignments: Iterable[Assignment],
     truths: Mapping[str, Diagnosis],
     sizes: Sizes,
+    hidden: Collection[str] = (),
 ) -> Report:
     """Return all figures of a project.
+
+    A control counts by the first answer that was given to it, whatever was taken back later.
 
     Args:
         entries: its log, oldest first.
         assignments: its assignments.
         truths: the label of each control, by SHA-256; others may be there too.
         sizes: of the scans in which several drew; one that is missing has no Dice.
+        hidden: annotators whose figures on controls are left out.
     """
     logs, given = by_scan(entries), tuple(assignments)
     readings = blind_readings(logs)
     names = sorted({who for each in readings.values() for who in each} | {a.who for a in given})
     people = tuple(
-        _annotator(who, logs, readings, [a for a in given if a.who == who], truths) for who in names
+        _annotator(who, logs, readings, [a for a in given if a.who == who], truths, who in hidden)
+        for who in names
     )
     return Report(agreement(readings, sizes), people)
 
@@ -241,6 +259,50 @@ def findings_of(reading: Reading) -> frozenset[str]:
     return frozenset(reading.findings) | {mark.finding for mark in reading.marks}
 
 
+def findings_apart(readings: Iterable[Reading]) -> tuple[str, ...]:
+    """Return the LESIONS that some readings of a gradable scan name or draw and others do not."""
+    seen = [findings_of(reading) for reading in readings if reading.gradable]
+    return tuple(n for n in LESIONS if any(n in one for one in seen) and not _in_all(n, seen))
+
+
+def regions_apart(readings: Iterable[Reading]) -> tuple[str, ...]:
+    """Return the LESIONS that two readings both outline, with a Dice below APART."""
+    drawn = [reading.marks for reading in readings if reading.gradable and reading.marks]
+    return tuple(n for n in LESIONS if any(_is_apart(n, *two) for two in combinations(drawn, 2)))
+
+
+def _in_all(name: str, seen: Iterable[frozenset[str]]) -> bool:
+    return all(name in one for one in seen)
+
+
+def _is_apart(name: str, first: Sequence[Mark], second: Sequence[Mark]) -> bool:
+    one, other = (tuple(m for m in marks if _covers(m, name)) for marks in (first, second))
+    return bool(one and other) and _overlap_of(one, other) < APART
+
+
+@lru_cache(maxsize=4096)
+def _overlap_of(one: tuple[Mark, ...], other: tuple[Mark, ...]) -> float:
+    """Return the Dice of two readers' regions; no scan is read for its size.
+
+    Painted pixels know it, and outlines are laid on a grid that is as large as they reach.
+    """
+    for mark in (*one, *other):
+        if isinstance(mark.shape, Brush):
+            size = mark.shape.width, mark.shape.height
+            return dice(union_mask(one, *size), union_mask(other, *size))
+    outlines = [[np.array(to_outlines(mark.shape)[0]) for mark in marks] for marks in (one, other)]
+    corners = np.concatenate([*outlines[0], *outlines[1]])
+    start, scale = corners.min(axis=0), _GRID / max(float(np.ptp(corners, axis=0).max()), 1e-6)
+    return dice(*(_on_grid([scale * (each - start) for each in own]) for own in outlines))
+
+
+def _on_grid(outlines: Iterable[Floats]) -> npt.NDArray[np.uint8]:
+    grid = np.zeros((_GRID + 1, _GRID + 1), np.uint8)
+    for outline in outlines:
+        cv2.fillPoly(grid, [np.rint(outline).astype(np.int32)], 255)
+    return grid
+
+
 def _shows(entry: Entry) -> bool:
     return entry.model is not None and entry.source is not Source.IMPORTED
 
@@ -253,6 +315,13 @@ def _blind(log: Sequence[Entry]) -> dict[str, Reading]:
         if reading is not None and is_complete(reading):
             found[who] = reading
     return found
+
+
+def _first_blind(log: Iterable[Entry], who: str) -> Entry | None:
+    """Return an annotator's first complete answer, if no suggestion was shown before."""
+    own = (entry for entry in log if entry.who == who and not is_settling(entry))
+    blind = takewhile(lambda entry: not _shows(entry), own)
+    return next((entry for entry in blind if is_complete(entry.after)), None)
 
 
 def _category(reading: Reading) -> int:
@@ -323,30 +392,40 @@ def _annotator(
     readings: Readings,
     given: Sequence[Assignment],
     truths: Mapping[str, Diagnosis],
+    hidden: bool,
 ) -> Annotator:
     mine = {sha256: each[who] for sha256, each in readings.items() if who in each}
-    now = {sha256: standing(logs[sha256]).readings.get(who) for sha256 in mine}
-    done = sorted((a for a in given if a.done_at and not a.skipped), key=_when)
-    controls = [
-        _Control(truths[a.sha256], mine[a.sha256], after, was_suggested(logs[a.sha256], who))
-        for a in done
-        if a.is_control and a.sha256 in truths and (after := now.get(a.sha256))
-    ]
+    now = [standing(logs[sha256]).readings.get(who) for sha256 in mine]
+    controls = [] if hidden else _controls(who, logs, given, truths)
     return Annotator(
         who=who,
         read=len(mine),
         skipped=sum(one.skipped for one in given),
-        flagged=sum(reading is not None and reading.flagged for reading in now.values()),
+        flagged=sum(reading is not None and reading.flagged for reading in now),
         seconds=median([r.response_ms / 1000 for r in mine.values() if r.response_ms > 0]),
         accuracy=_accuracy(controls),
         per_class={str(x): _accuracy([c for c in controls if c.truth is x]) for x in LABELS},
         drift=_drift(controls),
         suggestions=_suggestions(who, logs, controls),
+        hidden=hidden,
     )
 
 
-def _when(given: Assignment) -> tuple[float, str]:
-    return given.done_at.timestamp() if given.done_at else 0.0, given.sha256
+def _controls(
+    who: str,
+    logs: Mapping[str, Sequence[Entry]],
+    given: Iterable[Assignment],
+    truths: Mapping[str, Diagnosis],
+) -> list[_Control]:
+    """Return the controls that an annotator ever answered blind, in the order of answering."""
+    found = []
+    for sha256 in sorted({one.sha256 for one in given if one.is_control} & truths.keys()):
+        log = logs.get(sha256, ())
+        first = _first_blind(log, who)
+        if first is not None and first.after is not None:
+            now, seen = standing(log).readings.get(who), was_suggested(log, who)
+            found.append(_Control(truths[sha256], first.at, first.after, now, seen))
+    return sorted(found, key=lambda control: control.at)
 
 
 def _is_right(control: _Control) -> bool:
@@ -354,7 +433,8 @@ def _is_right(control: _Control) -> bool:
 
 
 def _is_right_after(control: _Control) -> bool:
-    return control.after.gradable and control.after.diagnosis is control.truth
+    after = control.after
+    return after is not None and after.gradable and after.diagnosis is control.truth
 
 
 def _accuracy(controls: Sequence[_Control]) -> Figure:
@@ -377,8 +457,9 @@ def _suggestions(
     own = [[entry for entry in log if entry.who == who] for log in logs.values()]
     shown = [entries for entries in own if any(map(_shows, entries))]
     last = [_last_source(entries) for entries in shown]
-    wrong = [c for c in controls if c.seen and not _is_right(c)]
-    right = [c for c in controls if c.seen and _is_right(c)]
+    kept = [c for c in controls if c.seen and is_complete(c.after)]
+    wrong = [c for c in kept if not _is_right(c)]
+    right = [c for c in kept if _is_right(c)]
     return Suggestions(
         shown=len(shown),
         accepted=wilson(last.count(Source.ACCEPTED), len(shown)),

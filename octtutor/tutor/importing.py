@@ -205,7 +205,8 @@ class _Run:
 
     def _find_mask(self, member: Member, shape: tuple[int, ...] | None = None) -> str | None:
         """Store the scan's mask, if it has one, and of its shape; return its hash."""
-        mask = self._extras.masks.get(PurePosixPath(member.name).name)
+        place = PurePosixPath(member.name)
+        mask = self._extras.masks.get(place.name) or self._extras.masks.get(f"{place.stem}.png")
         if mask is None:
             return None
         data = mask.read()

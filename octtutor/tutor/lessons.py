@@ -14,7 +14,7 @@ from octtutor.core.region import Region
 from octtutor.errors import BadInputError
 from octtutor.stats.intervals import Figure
 from octtutor.store.contract import Store
-from octtutor.tutor.annotating import MAX_TITLE, result_of, sizes_of
+from octtutor.tutor.annotating import MAX_TITLE, result_of, said_together, sizes_of
 from octtutor.tutor.annotators import (
     agreement,
     blind_readings,
@@ -136,7 +136,7 @@ class Lessons:
         controls = controls_of(project, cases)
         for case in cases:
             log = logs.get(case.sha256, ())
-            result = result_of(standing(log), project)
+            result = result_of(standing(log), project, case.sha256 in controls)
             if result and case.sha256 in controls and _is_misread(case, result, log):
                 left_out[MISREAD] += 1
                 continue
@@ -187,10 +187,13 @@ def _why_not(log: Iterable[Entry], project: Project) -> str:
 
 
 def _marks_so_far(log: Sequence[Entry], project: Project) -> Iterator[tuple[Mark, ...]]:
-    """Give the regions that held after each entry of a log, the latest first, each once."""
+    """Give the regions that stood after each entry of a log, the latest first, each once.
+
+    Readers who differ in what they see count too: their regions were joined once.
+    """
     seen: set[tuple[Mark, ...]] = set()
     for end in range(len(log), 0, -1):
-        result = result_of(standing(log[:end]), project)
+        result = said_together(standing(log[:end]), project)
         if result is not None and result.marks not in seen:
             seen.add(result.marks)
             yield result.marks

@@ -33,14 +33,18 @@ class Room:
     def free(self, who: str) -> list[Case]:
         """Return what can be given to an annotator; the store decides in the end.
 
-        What was settled needs no reader, but for controls: those measure the reader.
+        What was settled needs no reader, but for controls: those measure the reader. What they
+        have answered, in an import perhaps, is not asked again.
         """
         known = {one.sha256 for one in self.of(who)}
         settled = set()
         for sha256, log in self.logs.items():
-            if standing(log).settled is not None:
+            state = standing(log)
+            if state.settled is not None:
                 settled.add(sha256)
-            if any(is_settling(entry) and entry.who == who for entry in log):
+            if who in complete_readings(state) or any(
+                is_settling(entry) and entry.who == who for entry in log
+            ):
                 known.add(sha256)
         taken = Counter(one.sha256 for one in self.given if not one.skipped)
         full = {sha256 for sha256, n in taken.items() if n >= self.project.readers} | settled

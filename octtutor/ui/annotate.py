@@ -104,6 +104,7 @@ class _ProjectsStep:
                 self.to_read = gr.Button(
                     ANNOTATE["to_read"], variant="primary", elem_id="annotate-to-read"
                 )
+                self.anew = gr.Button(ANNOTATE["order_anew"], elem_id="annotate-order-anew")
                 self.close = gr.Button(ANNOTATE["close"], elem_id="annotate-close")
                 self.reopen = gr.Button(ANNOTATE["reopen"], elem_id="annotate-reopen")
             self.told = _html("annotate-told")
@@ -461,20 +462,24 @@ class _Room:
         part.reopen.click(act(self._do.reopen), [self._project], listed, **_RAW)
 
     def _connect_reading_ahead(self, made: Any, part: _ProjectsStep) -> None:
-        """Let the model answer a new project's scans, where its order goes by them."""
+        """Let the model answer a project's scans where its order goes by them: new, or anew."""
 
-        def read_ahead(request: gr.Request, project: Any, bar: gr.Progress = _BAR) -> Fill:
-            def show(done: int, total: int) -> None:
-                if done % 10 == 0 or done == total:
-                    bar((done, total), desc=ANNOTATE["reading_ahead"], unit="scans")
+        def reckon(order: Callable[[Any, Callable[[int, int], None]], str]) -> Callable[..., Fill]:
+            def handler(request: gr.Request, project: Any, bar: gr.Progress = _BAR) -> Fill:
+                def show(done: int, total: int) -> None:
+                    if done % 10 == 0 or done == total:
+                        bar((done, total), desc=ANNOTATE["reading_ahead"], unit="scans")
 
-            def use(who: str) -> Fill:
-                line = self._do.read_ahead(project, show)
-                return {part.told: line or gr.skip()}
+                def use(who: str) -> Fill:
+                    return {part.told: order(project, show) or gr.skip()}
 
-            return self._told(request, use)
+                return self._told(request, use)
 
-        made.success(read_ahead, [self._project], [part.told], show_progress_on=part.told, **_AHEAD)
+            return handler
+
+        place: dict[str, Any] = {"show_progress_on": part.told, **_AHEAD}
+        made.success(reckon(self._do.read_ahead), [self._project], [part.told], **place)
+        part.anew.click(reckon(self._do.order_anew), [self._project], [part.told], **place)
 
     def _listed(self, part: _ProjectsStep, who: str, project: Any, line: str) -> Fill:
         return {
@@ -578,7 +583,7 @@ class _Room:
 
     def fill_figures(self, part: _FiguresStep) -> Callable[[Any, str], Fill]:
         """Return what fills the step."""
-        return lambda project, who: {part.figures: self._do.figures(project)}
+        return lambda project, who: {part.figures: self._do.figures(project, who)}
 
     def fill_log(self, part: _LogStep) -> Callable[[Any, str], Fill]:
         """Return what fills the step."""

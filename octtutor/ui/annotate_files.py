@@ -9,11 +9,16 @@ from octtutor.core.annotation import Project
 from octtutor.store.contract import Store
 from octtutor.tutor.annotation_files.coco import write_coco
 from octtutor.tutor.annotation_files.files import read_file
-from octtutor.tutor.annotation_files.folder import write_folder
+from octtutor.tutor.annotation_files.folder import without_misread, write_folder
 from octtutor.tutor.annotation_files.jsonl import write_jsonl
 from octtutor.tutor.annotation_files.labelstudio import write_label_studio
 from octtutor.tutor.annotation_files.masks import write_masks
-from octtutor.tutor.annotation_files.records import Report, gather, import_sheet
+from octtutor.tutor.annotation_files.records import (
+    Report,
+    gather,
+    import_sheet,
+    known_controls,
+)
 from octtutor.tutor.annotation_files.table import write_csv
 from octtutor.tutor.ports import Clock, Images
 
@@ -29,8 +34,9 @@ def write_all(
     if not sheet.scans:
         return {}, sheet.faults
     synthetic = frozenset(c.sha256 for c in store.cases_of(project.deck) if c.synthetic)
+    teaching = without_misread(sheet, known_controls(store, project), project.readers)
     folder = write_folder(
-        sheet.scans,
+        teaching.scans,
         lambda sha256: images.place(sha256).read_bytes(),
         project.readers,
         synthetic,
@@ -43,7 +49,7 @@ def write_all(
         "masks.zip": _zip(write_masks(sheet.scans)),
         "folder.zip": _zip(folder),
     }
-    return files, sheet.faults
+    return files, teaching.faults
 
 
 def bring_in(

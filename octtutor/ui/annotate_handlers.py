@@ -30,6 +30,8 @@ from octtutor.ui.annotate_texts import ANNOTATE
 from octtutor.ui.annotate_views import (
     View,
     ask_view,
+    differ_in_words,
+    differ_view,
     doubts_view,
     downloads_view,
     figures_view,
@@ -164,6 +166,10 @@ class AnnotateHandlers:
         known = self._do.let_model_read(found.name, progress)
         line = ANNOTATE["read_ahead" if known else "not_read_ahead"]
         return told_line(line.format(n=known))
+
+    def order_anew(self, project: Any, progress: Callable[[int, int], None]) -> str:
+        """Reckon a project's order by the present model and deck, and draw what came of it."""
+        return self.read_ahead(project, progress) or told_line(ANNOTATE["is_random"])
 
     def _doubt(self, project: Project, progress: Callable[[int, int], None]) -> str:
         try:
@@ -348,7 +354,7 @@ class AnnotateHandlers:
         """Draw all readings of a scan side by side."""
         if dispute is None:
             return f"<p>{ANNOTATE['no_dispute']}</p>"
-        return self._pictures(dispute.sha256, dispute.readings)
+        return differ_view(dispute) + self._pictures(dispute.sha256, dispute.readings)
 
     def settle(
         self,
@@ -392,11 +398,11 @@ class AnnotateHandlers:
 
     # ---- figures and log -------------------------------------------------------------------
 
-    def figures(self, project: Any) -> str:
-        """Draw a project's figures."""
+    def figures(self, project: Any, who: str) -> str:
+        """Draw a project's figures; one's own on the controls once all is read."""
         if not self.is_project(project):
             return f"<p>{ANNOTATE['no_projects']}</p>"
-        return figures_view(self._do.figures(project))
+        return figures_view(self._do.figures(project, who))
 
     def log_scans(self, project: Any, who: str) -> Choices:
         """Return a project's scans that have a log, without the one that is open to read."""
@@ -619,7 +625,9 @@ def _all_marks(dispute: Dispute) -> tuple[Mark, ...]:
 
 
 def _dispute_line(number: int, dispute: Dispute) -> str:
-    why = [ANNOTATE[key] for key in ("differ", "flagged") if getattr(dispute, key)]
+    in_what = differ_in_words(dispute)
+    why = [ANNOTATE["differ"].format(what=in_what)] if in_what else []
+    why += [ANNOTATE["flagged"]] if dispute.flagged else []
     said = ", ".join(map(said_in_words, dispute.readings.values()))
     return ANNOTATE["dispute_choice"].format(n=number, why=", ".join(why), said=said)
 

@@ -12,7 +12,7 @@ from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.datasets.decode import Pixels
 from octtutor.stats.intervals import Figure
 from octtutor.stats.learning import Point
-from octtutor.tutor.annotating import Overview, Suggestion, Task
+from octtutor.tutor.annotating import Dispute, Overview, Suggestion, Task
 from octtutor.tutor.annotators import WINDOW, Agreement, Annotator, Report
 from octtutor.tutor.lessons import Published
 from octtutor.tutor.ports import Doubted
@@ -145,6 +145,31 @@ def doubts_view(doubted: Sequence[Doubted]) -> str:
     )
 
 
+# ---- what is in dispute --------------------------------------------------------------------
+
+
+def differ_in_words(dispute: Dispute) -> str:
+    """Return what readers differ in, the gravest first; empty where they agree."""
+    parts = {
+        "in_diagnosis": dispute.differ,
+        "in_findings": dispute.differ_findings,
+        "in_regions": dispute.differ_regions,
+    }
+    return ", ".join(ANNOTATE[key] for key, is_so in parts.items() if is_so)
+
+
+def differ_view(dispute: Dispute) -> str:
+    """Draw what readers differ in."""
+    what = differ_in_words(dispute)
+    if not what:
+        return ""
+    lines = [f"{ANNOTATE['differ'].format(what=what).capitalize()}."]
+    for key in ("differ_findings", "differ_regions"):
+        names = getattr(dispute, key)
+        lines += [ANNOTATE[key].format(what=", ".join(names))] if names else []
+    return f"<p class='note'>{escape(' '.join(lines))}</p>"
+
+
 # ---- readings over the scan ----------------------------------------------------------------
 
 
@@ -260,7 +285,7 @@ def _people(annotators: Sequence[Annotator]) -> str:
     head = "|".join((ANNOTATE["annotators_head"].split("|")[0], *map(str, LABELS)))
     classes = [
         f"<tr><th scope='row'>{escape(name_of(each.who))}</th>"
-        + "".join(f"<td>{share(each.per_class[str(label)])}</td>" for label in LABELS)
+        + "".join(f"<td>{_own(each, each.per_class[str(label)])}</td>" for label in LABELS)
         + "</tr>"
         for each in annotators
     ]
@@ -275,7 +300,7 @@ def _suggested(annotators: Sequence[Annotator]) -> str:
     rows = [
         f"<tr><th scope='row'>{escape(name_of(each.who))}</th><td>{of.shown:,}</td>"
         f"<td>{share(of.accepted)}</td><td>{share(of.corrected)}</td>"
-        f"<td>{share(of.made_right)}</td><td>{share(of.made_wrong)}</td></tr>"
+        f"<td>{_own(each, of.made_right)}</td><td>{_own(each, of.made_wrong)}</td></tr>"
         for each in annotators
         if (of := each.suggestions).shown
     ]
@@ -296,8 +321,8 @@ def _person(one: Annotator) -> str:
         f"{one.skipped:,}",
         f"{one.flagged:,}",
         f"<abbr title='{escape(hover)}'>{time}</abbr>",
-        share(one.accuracy),
-        share(one.drift.change, signed=True) + _curve(one.drift.curve),
+        _own(one, one.accuracy),
+        _own(one, one.drift.change, signed=True) + _curve(one.drift.curve),
     )
     name = escape(name_of(one.who))
     return f"<tr><th scope='row'>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
@@ -317,6 +342,11 @@ def _curve(points: Sequence[Point]) -> str:
         f" <svg class='curve' role='img' viewBox='0 -2 {_CURVE[0]} {_CURVE[1] + 4}'>"
         f"<title>{escape(words)}</title><polyline points='{line}'/></svg>"
     )
+
+
+def _own(one: Annotator, figure: Figure, signed: bool = False) -> str:
+    """Draw a figure on the controls, or that it is hidden from the one who still reads some."""
+    return f"<em>{ANNOTATE['hidden']}</em>" if one.hidden else share(figure, signed)
 
 
 def share(figure: Figure, signed: bool = False) -> str:
@@ -366,7 +396,7 @@ def _entry_row(number_: int, entry: Entry) -> str:
     cells = (
         f"{number_}",
         f"{entry.at:%Y-%m-%d %H:%M:%S}",
-        escape(name_of(entry.who)),
+        escape(name_of(entry.who)) + _brought(entry),
         str(entry.kind),
         _state(entry.before),
         _state(entry.after),
@@ -375,6 +405,12 @@ def _entry_row(number_: int, entry: Entry) -> str:
     )
     named = zip(ANNOTATE["log_head"].split("|"), cells, strict=True)
     return "<tr>" + "".join(f"<td data-name='{n}'>{cell}</td>" for n, cell in named) + "</tr>"
+
+
+def _brought(entry: Entry) -> str:
+    if entry.by in (None, entry.who):
+        return ""
+    return f" <small>{ANNOTATE['brought_by'].format(who=escape(name_of(str(entry.by))))}</small>"
 
 
 def _state(reading: Reading | None) -> str:

@@ -1,15 +1,17 @@
 """`octtutor annotations …`: out in every format, and in again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from octtutor.core.annotation import Box, Ellipse, Mark, Polygon, Reading, Spot, Standing
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.tutor.annotation_files.jsonl import read_jsonl, write_jsonl
+from octtutor.tutor.annotation_files.records import project_for
 from octtutor.tutor.annotation_files.scan import AnnotatedScan
-from octtutor.wiring import open_archive, read_settings
+from octtutor.wiring import now, open_archive, read_settings
 from tests.cli.test_commands import fault, octtutor  # noqa: F401
 
 SHAPES = (
@@ -122,6 +124,40 @@ def test_clicks_come_in_under_the_name_that_is_given(
     lines = map(json.loads, (tmp_path / "x.jsonl").read_text().splitlines())
     (reading,) = [line["readings"]["eve"] for line in lines if "eve" in line["readings"]]
     assert reading["marks"][0]["shape"] == {"kind": "spot", "x": 40.0, "y": 30.0}
+
+
+def test_a_control_that_was_read_otherwise_is_not_in_the_folder(
+    octtutor,  # noqa: F811
+    ward: Path,
+    tmp_path: Path,
+):
+    archive = open_archive(read_settings())
+    project = project_for(archive.store, "first", "ward", now)
+    archive.store.add_project(replace(project, controls=1.0))
+    wrong, right = archive.store.cases_of("ward")[:2]
+    other = next(label for label in LABELS if label is not wrong.label)
+    archive.store.close()
+    path = tmp_path / "own.csv"
+    path.write_text(f"sha256,diagnosis\n{wrong.sha256},{other}\n{right.sha256},{right.label}\n")
+    assert octtutor("annotations", "import", path, "--project", "first", "--as", "ada").code == 0
+    words = ("annotations", "export", "--project", "first", "--format", "folder")
+    said = octtutor(*words, "--out", tmp_path / "taught", "--json")
+    assert said.json["scans"] == 1
+    assert "1 control was read otherwise" in said.err
+
+
+def test_the_log_says_who_brought_a_reading_in(
+    octtutor,  # noqa: F811
+    ward: Path,
+):
+    into = ("--project", "first", "--deck", "ward", "--as", "eve")
+    assert octtutor("annotations", "import", ward, *into).code == 0
+    archive = open_archive(read_settings())
+    entries = archive.store.entries_in("first")
+    archive.store.close()
+    assert {(entry.who, entry.by) for entry in entries} == {
+        ("ada", "eve"), ("bo", "eve"), ("eve", "eve"),
+    }  # fmt: skip
 
 
 def test_what_cannot_be_is_one_line_and_writes_nothing(

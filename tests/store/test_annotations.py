@@ -190,6 +190,14 @@ def test_readings_come_back_to_the_last_decimal(store: Store):
     assert store.entries_of("first", SCANS[1]) == store.entries_of("nope", SCANS[0]) == ()
 
 
+def test_an_imported_entry_says_who_brought_it_in(store: Store):
+    begin(store)
+    brought = replace(entry(1, None, READING), source=Source.IMPORTED, by="eve")
+    store.append_entry(brought)
+    store.append_entry(entry(2, READING, None))
+    assert store.entries_in("first") == (brought, entry(2, READING, None))
+
+
 def test_the_log_keeps_the_order_in_which_it_was_written(store: Store):
     begin(store)
     store.append_entry(replace(entry(1, None, READING), at=later(9)))

@@ -24,8 +24,8 @@ def url(tmp_path: Path) -> str:
 
 def test_an_empty_database_is_brought_up_and_a_second_time_does_nothing(url: str):
     engine = open_engine(url)
-    assert upgrade(engine) == (None, "0005")
-    assert upgrade(engine) == ("0005", "0005")
+    assert upgrade(engine) == (None, "0006")
+    assert upgrade(engine) == ("0006", "0006")
     engine.dispose()
 
 
@@ -67,7 +67,7 @@ def check_that_old_attempts_get_their_model(engine: Engine) -> None:
             "INSERT INTO predictions VALUES ('read', 0, 'first', 'a', 1, 0, 0, 0)",
         ):
             db.exec_driver_sql(line)
-    assert upgrade(engine) == ("0001", "0005")
+    assert upgrade(engine) == ("0001", "0006")
     store = SqlStore(engine)
     models = {name: store.get_attempt(name) for name in ("read", "unread", "new")}
     assert {name: (a.model, a.model_sha256) for name, a in models.items()} == {
@@ -102,7 +102,7 @@ def test_postgres_has_the_same_tables(postgres: str):
         connection.execute(text("DROP SCHEMA public CASCADE"))
         connection.execute(text("CREATE SCHEMA public"))
     with ThreadPoolExecutor(4) as pool:
-        assert {after for _, after in pool.map(lambda _: upgrade(engine), range(4))} == {"0005"}
+        assert {after for _, after in pool.map(lambda _: upgrade(engine), range(4))} == {"0006"}
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
@@ -113,7 +113,7 @@ def test_a_newer_database_is_refused_in_one_line(url: str):
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"version 0005 or older.*'9999'.*Update the program"):
+    with pytest.raises(StoreError, match=r"version 0006 or older.*'9999'.*Update the program"):
         upgrade(engine)
     engine.dispose()
 

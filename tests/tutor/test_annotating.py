@@ -14,6 +14,8 @@ import pytest
 
 from octtutor.core.annotation import (
     Box,
+    Brush,
+    Ellipse,
     Kind,
     Mark,
     Order,
@@ -559,6 +561,18 @@ def test_a_skip_cannot_be_taken_back_once_somebody_else_has_the_scan(room):
     assert holders == ["grace"]
 
 
+def test_what_an_import_replaced_is_not_taken_back_and_its_scan_stays_done(room, clock):
+    project = begin(room)
+    sha = room.next("p", "ada").sha256
+    room.record("p", sha, "ada", says(CNV))
+    room._append(project, sha, "ada", Kind.READ, says(CNV), says(NORMAL), Source.IMPORTED)
+    with pytest.raises(StaleError, match="changed since"):
+        room.undo("p", "ada")
+    (given,) = room._store.assignments_in("p")
+    assert given.done_at is not None
+    assert standing(log(room)).readings == {"ada": says(NORMAL)}
+
+
 # Agreeing
 
 
@@ -596,6 +610,74 @@ def test_one_reading_or_readings_that_agree_are_no_dispute(room):
     room.record("p", sha, "grace", says(None))
     assert room.disputes("p") == ()
     assert room.projects("ada")[0].done == 1
+
+
+FLUID = Mark("f", "subretinal fluid", Box(10, 10, 50, 30))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "findings", "regions"),
+    [
+        (says(CNV, FLUID), says(CNV, MARK), ("subretinal fluid", "drusen"), ()),
+        (says(CNV, MARK), says(CNV), ("drusen",), ()),
+        (says(CNV, MARK), says(CNV, findings=("drusen",)), (), ()),
+        (says(CNV, MARK), says(CNV, replace(MARK, shape=Box(90, 90, 30, 8))), (), ("drusen",)),
+        (says(CNV, MARK), says(CNV, replace(MARK, shape=Box(12, 12, 30, 8))), (), ()),
+        (says(CNV), says(CNV, replace(MARK, finding="foveal pit")), (), ()),
+        (says(CNV), says(CNV, findings=("other",)), (), ()),
+        (says(None), says(None, MARK), (), ()),
+    ],
+)
+def test_readers_of_one_diagnosis_can_differ_in_what_they_see_and_where(
+    room, one, other, findings, regions
+):
+    project = begin(room, readers=2)
+    sha = room.next("p", "ada").sha256
+    room.record("p", sha, "ada", one)
+    assert room.next("p", "grace").sha256 == sha
+    room.record("p", sha, "grace", other)
+    told = [(each.differ, each.differ_findings, each.differ_regions) for each in room.disputes("p")]
+    in_dispute = bool(findings or regions)
+    assert told == ([(False, findings, regions)] if in_dispute else [])
+    result = result_of(standing(room.history("p", sha)), project)
+    assert (result is None) == in_dispute
+    (overview,) = room.projects("ada")
+    assert (overview.to_settle, overview.done) == (in_dispute, not in_dispute)
+    room.settle("p", sha, "mary", one)
+    assert room.disputes("p") == ()
+    assert result_of(standing(room.history("p", sha)), project) == one
+
+
+def test_a_control_that_two_read_differently_is_to_be_settled_one_that_two_see_so_is_not(room):
+    begin(room, controls=0.15)
+    (control,) = controls_of(room._project("p"), room._store.cases_of("real"))
+    read_all(room, "ada", CNV)
+    assert room.disputes("p") == ()
+    assert room.next("p", "grace").sha256 == control
+    room.record("p", control, "grace", says(CNV, MARK))
+    assert room.disputes("p") == ()
+    assert room.projects("ada")[0].done == 8
+    room.record("p", control, "grace", says(DME, MARK))
+    (dispute,) = room.disputes("p")
+    assert (dispute.sha256, dispute.differ) == (control, True)
+    assert room.projects("ada")[0].done == 7
+    room.settle("p", control, "mary", says(CNV))
+    assert room.disputes("p") == ()
+
+
+def test_own_figures_on_controls_are_hidden_until_all_is_read(room):
+    begin(room, controls=0.15, random_share=1)
+    done = 0
+    while task := room.next("p", "ada"):
+        found = room.figures("p", "ada").annotators
+        assert all(one.hidden and one.accuracy.n == 0 for one in found)
+        assert all(one.drift.curve == () for one in found)
+        room.record("p", task.sha256, "ada", says(CNV))
+        done += 1
+    assert done == 8
+    (ada,) = room.figures("p", "ada").annotators
+    assert (ada.hidden, ada.accuracy.n) == (False, 1)
+    assert room.figures("p", "grace").annotators[0].accuracy.n == 1
 
 
 def test_of_two_who_settle_one_scan_the_second_is_told(room):
@@ -832,6 +914,74 @@ def test_scans_whose_label_is_doubted_come_first_once_somebody_has_looked(room):
     seen = read_all(room, "ada")
     assert seen[:3] == hashes[::-1][:3]
     assert sorted(seen) == hashes
+
+
+def test_who_reads_is_told_when_the_order_cannot_be_kept(room):
+    answers = answers_of(room)
+    room._shelf = ToldShelf(KnowingPredictor(answers))
+    begin(room, order=Order.MARGIN)
+    task = room.next("p", "ada")
+    assert task.notice == ""
+    room.record("p", task.sha256, "ada", says(CNV))
+    room._shelf = ToldShelf(KnowingPredictor({}))
+    assert "at random just now" in room.next("p", "ada").notice
+    room._shelf = ToldShelf(KnowingPredictor(answers))
+    assert room.next("p", "ada").notice == ""
+    room.create("q", "t", "real", order=Order.RANDOM)
+    assert room.next("q", "ada").notice == ""
+    room.create("r", "t", "real", order=Order.DOUBT)
+    assert "at random just now" in room.next("r", "ada").notice
+    read_all(room, "ada")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((0, 0), (50, 50), (100, 100), (100, 0), (50, 50), (0, 90)),
+        ((0, 0), (90, 0), (90, 90), (0, 0), (90, 0), (90, 90)),
+        ((0, 0), (90, 0), (90, 50), (90, 90), (90, 20), (0, 90)),
+        ((0, 0), (90, 0), (90, 90), (45, 0), (0, 90)),
+        ((0, 0), (60, 0), (60, 60), (60, 90), (60, 70), (0, 60)),
+    ],
+    ids=["through a corner", "traced twice", "overlap", "on a side", "spike"],
+)
+def test_an_outline_that_meets_itself_is_refused(room, points):
+    begin(room)
+    task = room.next("p", "ada")
+    assert crosses_itself(points)
+    with pytest.raises(BadInputError, match="cross or touch itself"):
+        room.record("p", task.sha256, "ada", says(CNV, replace(MARK, shape=Polygon(points))))
+
+
+def test_the_same_corner_twice_in_a_row_or_one_on_a_straight_side_is_no_crossing():
+    assert not crosses_itself(((0, 0), (9, 0), (9, 0), (9, 9), (0, 0)))
+    assert not crosses_itself(((0, 0), (4, 0), (9, 0), (9, 9)))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Box(10.1, 10.1, 0.2, 0.2),
+        Box(10, 10.6, 50, 0.3),
+        Polygon(((10, 10.6), (60, 10.6), (60, 10.8))),
+        Ellipse(10, 10, 0.2, 0.2),
+    ],
+)
+def test_a_region_without_the_centre_of_a_pixel_is_refused(room, shape):
+    begin(room)
+    task = room.next("p", "ada")
+    with pytest.raises(BadInputError, match="centre of a pixel"):
+        room.record("p", task.sha256, "ada", says(CNV, replace(MARK, shape=shape)))
+    room.record("p", task.sha256, "ada", says(CNV, replace(MARK, shape=Box(10, 10, 1, 1))))
+
+
+@pytest.mark.parametrize("counts", [(0, 1.5, 25598.5), (True, 25599), (30000, -5000, 600)])
+def test_run_lengths_are_whole_numbers_and_not_negative(room, counts):
+    begin(room)
+    task = room.next("p", "ada")
+    brush = Brush(counts, task.width, task.height)
+    with pytest.raises(BadInputError, match="run lengths"):
+        room.record("p", task.sha256, "ada", says(CNV, replace(MARK, shape=brush)))
 
 
 def test_an_ungradable_scan_has_no_diagnosis_whatever_is_drawn(room):

@@ -33,6 +33,7 @@ from octtutor.core.annotation import (
     Standing,
     standing,
 )
+from octtutor.core.annotation_json import mark_to_dict
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.datasets.sources import Member, open_source, scans_of
 from octtutor.errors import BadInputError
@@ -45,6 +46,7 @@ from octtutor.tutor.annotation_files.folder import (
     hold,
     lesion_mask,
     read_folder,
+    without_misread,
     write_folder,
 )
 from octtutor.tutor.annotation_files.jsonl import read_jsonl, write_jsonl
@@ -58,13 +60,17 @@ from octtutor.tutor.annotation_files.records import (
     gather,
     import_entries,
     import_sheet,
+    known_controls,
     match,
     project_for,
 )
 from octtutor.tutor.annotation_files.scan import AnnotatedScan, Sheet
 from octtutor.tutor.annotation_files.table import read_clicks, read_csv, write_csv
+from octtutor.tutor.annotators import by_scan
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.shapes import dice, from_counts, to_counts, to_mask, union_mask
+from octtutor.tutor.turns import Room
+from octtutor.ui.outline import read_marks
 
 pytestmark = pytest.mark.filterwarnings(  # pycocotools 2.0.11 under NumPy 2
     "ignore:__array__ implementation:DeprecationWarning"
@@ -166,17 +172,20 @@ def test_label_studio_comes_back_whole_but_for_readings_that_say_nothing(scans):
 
 
 @given(some)
-def test_masks_come_back_with_the_same_pixels_and_classes(scans):
+def test_masks_come_back_with_all_but_the_shapes(scans):
     sheet = read_masks(members_of(write_masks(scans)))
     assert sheet.faults == ()
     by_hash = {scan.sha256: scan for scan in sheet.scans}
     for scan in scans:
         for who, reading in scan.standing.readings.items():
             back = by_hash[scan.sha256].standing.readings[who]
-            assert (back.gradable, back.diagnosis) == (reading.gradable, reading.diagnosis)
-            assert back.findings == reading.findings
-            for finding in FINDINGS:
-                both = [[m for m in r.marks if m.finding == finding] for r in (reading, back)]
+            assert replace(back, marks=()) == replace(reading, marks=())
+            named = {(m.finding, m.caption) for m in reading.marks}
+            assert sorted((m.finding, m.caption) for m in back.marks) == sorted(named)
+            for name in named:
+                both = [
+                    [m for m in r.marks if (m.finding, m.caption) == name] for r in (reading, back)
+                ]
                 one, other = (union_mask(found, WIDTH, HEIGHT) for found in both)
                 np.testing.assert_array_equal(one, other)
 
@@ -283,6 +292,35 @@ def test_each_fault_of_a_coco_file_has_a_line_and_the_rest_comes_in():
     assert any("id of a category" in line for line in sheet.faults)
     assert any("id of an image" in line for line in sheet.faults)
     assert any("second annotation" in line for line in sheet.faults)
+
+
+def test_a_category_id_that_is_given_twice_counts_for_neither():
+    values = json.loads(
+        foreign_coco(
+            {"category_id": 10, "bbox": [1, 1, 5, 6]}, {"category_id": 11, "bbox": [3, 4, 5, 6]}
+        )
+    )
+    values["categories"].append({"id": 10, "name": "SRF"})
+    sheet = read_coco(json.dumps(values).encode())
+    (scan,) = sheet.scans
+    assert [mark.shape for mark in scan.standing.readings[""].marks] == [Box(3, 4, 5, 6)]
+    assert "category '10': Expected an id of its own" in sheet.faults[0]
+    assert len(sheet.faults) == 2
+
+
+def test_annotations_without_ids_and_sizes_with_a_point_are_read():
+    boxes = [{"category_id": 11, "bbox": [n, 4, 5, 6]} for n in (1, 2)]
+    values = json.loads(foreign_coco(*boxes, width=float(WIDTH)))
+    del values["annotations"][0]["id"]
+    values["annotations"][1]["id"] = None
+    sheet = read_coco(json.dumps(values).encode())
+    assert sheet.faults == ()
+    (scan,) = sheet.scans
+    assert scan.width == WIDTH
+    assert len({mark.id for mark in scan.standing.readings[""].marks}) == 2
+    table = read_csv(b"name,width,height,diagnosis\na.png,44.0,36.0,CNV\nb.png,44.5,36,CNV\n")
+    assert [one.width for one in table.scans] == [WIDTH]
+    assert table.faults[0].startswith("row 3")
 
 
 def test_an_image_of_absurd_size_is_a_fault_and_costs_no_memory():
@@ -528,7 +566,125 @@ def test_an_import_does_not_undo_what_was_read_since(store, images, clock, ward)
     assert (report.added, report.already) == (0, 1)
     assert standing(store.entries_of("first", case.sha256)).readings == {"ada": new}
     other = Sheet((on(case, ada=reading_of(Box(1, 1, 20, 20))),))
-    assert import_sheet(store, images, ward, other, "eve", clock).replaced == 1
+    assert import_sheet(store, images, ward, other, "ada", clock).replaced == 1
+
+
+def read_here(store, clock, case, who: str, reading: Reading) -> None:
+    entry = Entry("e", clock(), who, "ward", case.sha256, "first", Kind.READ, None, reading)
+    store.append_entry(entry)
+
+
+def test_an_import_leaves_what_somebody_else_has_read_and_says_so(store, images, clock, ward):
+    case = case_named(store, "CNV-1000-1.png")
+    store.add_project(ward)
+    read_here(store, clock, case, "ada", reading_of())
+    sheet = Sheet((on(case, ada=reading_of(diagnosis=Diagnosis.NORMAL)),))
+    report = import_sheet(store, images, ward, sheet, "eve", clock)
+    assert (report.added, report.replaced) == (0, 0)
+    assert report.faults == (f"'{case.name}': 'ada' has read this scan here; that stays.",)
+    with pytest.raises(BadInputError, match="that stays"):
+        import_sheet(store, images, ward, sheet, "eve", clock, strict=True)
+    assert standing(store.entries_in("first")).readings == {"ada": reading_of()}
+    assert import_sheet(store, images, ward, sheet, "ada", clock).replaced == 1
+
+
+def test_an_import_replaces_what_was_imported_but_not_what_its_reader_brought_in(
+    store, images, clock, ward
+):
+    case = case_named(store, "CNV-1000-1.png")
+    first, second, third = (reading_of(Box(n, n, 20, 20)) for n in (5, 6, 7))
+    import_sheet(store, images, ward, Sheet((on(case, ada=first),)), "eve", clock)
+    report = import_sheet(store, images, ward, Sheet((on(case, ada=second),)), "ada", clock)
+    assert report.replaced == 1
+    assert [entry.by for entry in store.entries_in("first")] == ["eve", "ada"]
+    report = import_sheet(store, images, ward, Sheet((on(case, ada=third),)), "eve", clock)
+    assert "that stays" in report.faults[0]
+
+
+def test_clicks_under_one_s_own_name_are_added_to_the_answer_that_is_there(
+    store, images, clock, ward
+):
+    case = case_named(store, "CNV-1000-1.png")
+    mine = replace(reading_of(Box(5, 5, 20, 20)), note="see below", confidence=4)
+    store.add_project(ward)
+    read_here(store, clock, case, "ada", mine)
+    clicks = read_clicks(
+        f"name,click_y,click_x,finding\n{case.name},9,8,SRF\n{case.name},9,8,SRF\n".encode()
+    )
+    assert import_sheet(store, images, ward, clicks, "ada", clock).replaced == 1
+    now = standing(store.entries_in("first")).readings["ada"]
+    assert now == replace(mine, findings=("drusen", "subretinal fluid"), marks=now.marks)
+    assert [mark.shape for mark in now.marks] == [Box(5, 5, 20, 20), Spot(8, 9), Spot(8, 9)]
+    assert import_sheet(store, images, ward, clicks, "ada", clock).already == 1
+    many = [Mark(f"m{n}", "drusen", Spot(n % 150, n // 150)) for n in range(199)]
+    full = Sheet((on(case, ada=Reading(True, None, (), tuple(many))),))
+    assert "200 regions" in import_sheet(store, images, ward, full, "ada", clock).faults[0]
+
+
+def test_an_open_scan_that_an_import_answers_is_done_and_not_given_again(
+    store, images, clock, ward
+):
+    cases = store.cases_of("ward")
+    store.add_project(ward)
+    line = [(case.sha256, False) for case in cases]
+    store.assign("first", "ada", line, clock())
+    sheet = Sheet(tuple(on(case, ada=reading_of()) for case in cases[:3]))
+    import_sheet(store, images, ward, sheet, "ada", clock)
+    (given,) = store.assignments_in("first")
+    assert given.done_at is not None
+    assert not given.skipped
+    logs = by_scan(store.entries_in("first"))
+    room = Room(ward, cases, frozenset(), (given,), logs)
+    assert room.free("ada") == list(cases[3:])
+    assert room.free("bo") == list(cases[1:])
+
+
+def test_imported_captions_and_ids_are_such_as_the_page_takes(store, images, clock, ward):
+    case = case_named(store, "CNV-1000-1.png")
+    long = "x" * 64
+    drawn = [("a", "two\nlines"), ("a", ""), ("", "\0"), (long, ""), (long, ""), ("b\t", "")]
+    marks = tuple(Mark(own, "drusen", Spot(3, 3), caption) for own, caption in drawn)
+    reading = Reading(True, None, (), marks)
+    report = import_sheet(store, images, ward, Sheet((on(case, ada=reading),)), "ada", clock)
+    assert report.faults == ()
+    kept = standing(store.entries_in("first")).readings["ada"].marks
+    sent = {"marks": [mark_to_dict(mark) for mark in kept]}
+    assert read_marks(sent, 160, 160) == kept
+    assert [mark.caption for mark in kept[:3]] == ["two lines", "", " "]
+
+
+def test_controls_that_were_read_otherwise_are_not_in_the_folder(store, images, clock, ward):
+    wrong, right, drafted = store.cases_of("ward")[:3]
+    controlled = replace(ward, controls=1.0)
+    known = known_controls(store, controlled)
+    assert known == {case.sha256: case.label for case in store.cases_of("ward")}
+    assert known_controls(store, ward) == {}
+    other = Diagnosis.NORMAL if wrong.label is not Diagnosis.NORMAL else Diagnosis.CNV
+    draft = Reading(True, None, (), (Mark("m", "drusen", Spot(3, 3)),))
+    scans = (
+        on(wrong, ada=reading_of(diagnosis=other)),
+        on(right, ada=reading_of(diagnosis=right.label)),
+        on(drafted, ada=reading_of(diagnosis=drafted.label), bo=draft),
+    )
+    sheet = without_misread(Sheet(scans), known)
+    assert sheet.scans == scans[1:]
+    assert "1 control was read otherwise" in sheet.faults[0]
+    names = [name for name, _ in write_folder(sheet.scans, lambda _: b"x")]
+    assert len(names) == 3  # somebody's draft keeps no scan out
+    settled = Sheet((on(wrong, settled=reading_of(diagnosis=other)),))
+    assert without_misread(settled, known) == settled
+
+
+def test_masks_of_a_jpeg_are_named_png_and_come_back(store, images, ward):
+    case = case_named(store, "CNV-1000-1.png")
+    scan = replace(on(case, settled=reading_of(Box(5, 5, 20, 20))), name="CNV-1000-1.jpeg")
+    data = images.place(case.sha256).read_bytes()
+    files = dict(write_folder([scan], lambda _: data))
+    assert list(files) == ["CNV/CNV-1000-1.jpeg", "masks/CNV-1000-1.png", "cases.csv"]
+    (row,) = csv.DictReader(io.StringIO(files["cases.csv"].decode()))
+    assert row["mask"] == "masks/CNV-1000-1.png"
+    (back,) = read_folder(members_of(files.items())).scans
+    assert [mark.finding for mark in back.standing.settled.marks] == ["drusen"]
 
 
 def test_a_project_comes_out_as_it_went_in(store, images, clock, ward):
@@ -626,7 +782,7 @@ def test_unknown_scans_and_other_sizes_have_a_line(store, images, clock, ward):
 def test_strict_writes_nothing_where_there_is_a_fault(store, images, clock, ward):
     case = case_named(store, "CNV-1000-1.png")
     sheet = Sheet((on(case, ada=reading_of(), bo=reading_of(cross())),))
-    with pytest.raises(BadInputError, match=r"There are 1: .*cross itself"):
+    with pytest.raises(BadInputError, match=r"There are 1: .*itself"):
         import_sheet(store, images, ward, sheet, "eve", clock, strict=True)
     assert store.projects() == ()
     good = Sheet((on(case, ada=reading_of()),))

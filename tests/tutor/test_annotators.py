@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from octtutor.core.annotation import (
     Assignment,
     Box,
+    Brush,
     Entry,
     Kind,
     Mark,
@@ -21,8 +23,11 @@ from octtutor.tutor.annotators import (
     blind_readings,
     by_scan,
     drawn_by_several,
+    findings_apart,
+    regions_apart,
     report,
 )
+from octtutor.tutor.shapes import to_counts
 
 CNV, DME, DRUSEN, NORMAL = LABELS
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -160,6 +165,24 @@ def test_the_overlap_of_regions_is_their_dice():
     assert agreement(readings, {}).regions == {}
 
 
+def painted(x: int) -> Mark:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[5:15, x : x + 10] = 255
+    return Mark("m", "drusen", Brush(to_counts(mask), 60, 40))
+
+
+def test_regions_are_apart_below_a_dice_of_three_tenths_whatever_they_are_drawn_with():
+    tenths = [Mark("m", "drusen", Box(x, 5, 10, 10)) for x in (20, 26, 28)]
+    brushes = [painted(x) for x in (20, 26, 28)]
+    for first, near, far in (tenths, brushes, [tenths[0], *brushes[1:]]):
+        assert regions_apart([says(CNV, first), says(CNV, near)]) == ()  # 0.4
+        assert regions_apart([says(CNV, first), says(CNV, far)]) == ("drusen",)  # 0.2
+        three = [says(CNV, first), says(CNV), says(CNV, far)]
+        assert regions_apart(three) == findings_apart(three) == ("drusen",)
+    spot = Mark("m", "drusen", Spot(50, 30))
+    assert regions_apart([says(CNV, tenths[0]), says(CNV, spot)]) == ()
+
+
 def test_spots_have_no_overlap():
     spot = Mark("m", "drusen", Spot(3, 3))
     readings = {"a": {"ada": says(CNV, spot), "grace": says(CNV, spot)}}
@@ -231,6 +254,19 @@ def test_scans_that_are_no_controls_do_not_measure():
     assert (ada.accuracy.n, ada.read, ada.skipped) == (1, 2, 1)
     assert (grace.read, grace.accuracy.value, grace.drift.curve) == (0, None, ())
     assert grace.seconds.value is None
+
+
+def test_a_control_counts_as_it_was_answered_first_whatever_is_taken_back():
+    log = Log()
+    log.control("a", "ada", DME)
+    log.control("b", "ada", CNV)
+    log.add("a", "ada", None, kind=Kind.UNDO)
+    (open_again,) = log.figures({"a": CNV, "b": CNV}).annotators
+    log.add("a", "ada", says(CNV))
+    (after,) = log.figures({"a": CNV, "b": CNV}).annotators
+    for ada in (open_again, after):
+        assert (ada.accuracy.value, ada.accuracy.n) == (0.5, 2)
+        assert (ada.drift.first_half.value, ada.drift.second_half.value) == (0, 1)
 
 
 def test_suggestions_that_made_a_control_right_or_wrong_are_counted():

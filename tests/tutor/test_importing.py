@@ -106,7 +106,7 @@ def test_a_scan_that_was_changed_or_removed_on_disk_is_said(store, images, clock
 
 def test_the_embedded_deck_comes_with_masks_and_findings(store, images, clock):
     done = import_scans(store, images, DECK, clock, "embedded")
-    assert done.per_class == {"CNV": 15, "DME": 15, "DRUSEN": 15, "NORMAL": 15}
+    assert done.per_class == {"CNV": 25, "DME": 25, "DRUSEN": 25, "NORMAL": 25}
     (deck,) = store.decks()
     assert deck.synthetic
     for case in store.cases_of("embedded"):

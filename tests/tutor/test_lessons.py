@@ -117,9 +117,9 @@ def test_what_is_unread_in_dispute_ungradable_or_gone_is_left_out(room, lessons,
     begin(room, readers=2)
     first, second, third, fourth = read_all(room, "ada", Reading(True, CNV, marks=(DRAWN,)), 4)
     for sha, reading in (
-        (first, Reading(True, CNV)),
+        (first, Reading(True, CNV, ("drusen",))),
         (second, Reading(True, DME)),
-        (third, Reading(True, CNV)),
+        (third, Reading(True, CNV, ("drusen",))),
     ):
         assert room.next("p", "grace").sha256 == sha
         room.record("p", sha, "grace", reading)
@@ -138,6 +138,19 @@ def test_what_is_unread_in_dispute_ungradable_or_gone_is_left_out(room, lessons,
     assert (done.annotators, done.readers) == (2, 2)
     assert done.agreement.n == 3
     assert done.deck.title == f"Taught (2 annotators, kappa {done.agreement.value:.2f})"
+
+
+def test_a_case_keeps_its_regions_when_its_readers_come_to_differ_in_what_they_see(room, lessons):
+    begin(room, readers=2)
+    (sha,) = read_all(room, "ada", Reading(True, CNV, marks=(DRAWN,)), 1)
+    assert read_all(room, "grace", Reading(True, CNV, ("drusen",)), 1) == [sha]
+    lessons.publish("p", "taught", "Taught")
+    room.record("p", sha, "grace", Reading(True, CNV, ("subretinal fluid",)))
+    with pytest.raises(BadInputError, match="1 in dispute"):
+        lessons.publish("p", "again", "Again")
+    (case,) = room._store.cases_of("taught")
+    fresh = Lessons(room._store, room._images, room._clock)
+    assert [region.name for region in fresh.regions_of(case)] == ["drusen"]
 
 
 def test_a_settled_scan_is_published_as_it_was_settled(room, lessons):

@@ -333,6 +333,7 @@ def disputed(handlers) -> str:
 def test_both_readings_are_seen_side_by_side_and_one_holds(handlers, disputed, store):  # noqa: F811
     ((line, sha256),) = handlers.disputes(disputed, "eva")
     assert "CNV, DME" in line
+    assert "readers differ in the diagnosis, flagged" in line
     dispute = handlers.dispute(disputed, sha256, "eva")
     drawn = handlers.dispute_view(dispute)
     assert drawn.count("<figure") == 2
@@ -348,6 +349,34 @@ def test_both_readings_are_seen_side_by_side_and_one_holds(handlers, disputed, s
     assert not settled.flagged
     with pytest.raises(BadInputError, match="Expected a scan to settle"):
         handlers.settle(disputed, sha256, "eva", "ada", None, [], "bo", "")
+
+
+def test_what_readers_differ_in_is_said(handlers):
+    project, _ = handlers.create(form(name="double", readers=2))
+    far = Mark("a2", "drusen", Box(60, 60, 9, 9))
+    fluid = Mark("a3", "subretinal fluid", Box(30, 30, 9, 9))
+    for who, marks in (("ada", (BOX,)), ("bo", (far, fluid))):
+        screen = handlers.open(project, who)
+        handlers.draw(who, payload(screen, *marks))
+        handlers.act(who, say(screen))
+    ((line, sha256),) = handlers.disputes(project, "eva")
+    assert "readers differ in findings, regions" in line
+    drawn = handlers.dispute_view(handlers.dispute(project, sha256, "eva"))
+    assert "Readers differ in findings, regions." in drawn
+    assert "Seen by some only: subretinal fluid." in drawn
+    assert "Outlined in different places: drusen." in drawn
+
+
+def test_a_project_is_ordered_anew(handlers, predictor):  # noqa: F811
+    at_random, _ = handlers.create(form())
+    by_margin, _ = handlers.create(form(name="margin", order="margin"))
+    told = []
+    line = handlers.order_anew(by_margin, lambda done, total: told.append((done, total)))
+    assert "answered 8 scans" in line
+    assert told[-1] == (8, 8)
+    assert len(predictor.asked) == 8
+    assert "nothing to order" in handlers.order_anew(at_random, lambda done, total: None)
+    assert len(predictor.asked) == 8
 
 
 def test_something_else_can_hold(handlers, disputed, store):  # noqa: F811
@@ -375,12 +404,14 @@ def test_who_has_the_scan_to_read_does_not_see_what_others_said(handlers, projec
 
 
 def test_figures_have_n_and_method_on_hover(handlers, disputed):
-    drawn = handlers.figures(disputed)
+    drawn = handlers.figures(disputed, "eva")
     assert "ada, bo" in drawn
     assert "Cohen" in drawn
     assert re.search(r"<abbr title='n = \d+, [^']+'>", drawn)
     assert "Dice" in drawn
-    assert "no project yet" in handlers.figures(None)
+    assert "hidden until" not in drawn
+    assert "hidden until you have read all" in handlers.figures(disputed, "ada")
+    assert "no project yet" in handlers.figures(None, "eva")
 
 
 def test_any_earlier_state_is_shown_and_restored(handlers, disputed, store):  # noqa: F811

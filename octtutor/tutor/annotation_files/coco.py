@@ -66,6 +66,7 @@ def read_coco(data: bytes) -> Sheet:
     """Read a COCO file, ours or another program's.
 
     A foreign annotation of several polygons becomes as many regions. Its reader is '', nobody.
+    Annotations without an id are numbered.
 
     Raises:
         BadInputError: it is no COCO file.
@@ -147,11 +148,21 @@ class _CocoReading:
         self._unknown: Counter[str] = Counter()
         self._names: dict[Any, str] = {}
         self._found = Gathering()
+        twice = set[Any]()
         for category in categories:
             try:
-                self._names[category["id"]] = str(category["name"])
+                number, name = category["id"], str(category["name"])
+                if number in self._names:
+                    twice.add(number)
+                self._names[number] = name
             except UNUSABLE as error:
                 self._found.faults.append(f"a category: {why(error)}")
+        for number in twice:
+            del self._names[number]
+            self._found.faults.append(
+                f"category {shown(str(number))}: Expected an id of its own. Several have this one; "
+                "their regions are left out. Number them anew."
+            )
 
     def take_images(self, images: list[Any]) -> None:
         for image in images:
@@ -163,12 +174,14 @@ class _CocoReading:
                 self._found.faults.append(f"an image: {why(error)}")
 
     def take_annotations(self, annotations: list[Any]) -> None:
-        for annotation in annotations:
+        for place, annotation in enumerate(annotations, start=1):
             try:
-                self._take(annotation)
+                self._take(annotation, place)
             except UNUSABLE as error:
-                number = annotation.get("id") if isinstance(annotation, dict) else "?"
-                self._found.faults.append(f"annotation {shown(str(number))}: {why(error)}")
+                number = annotation.get("id") if isinstance(annotation, dict) else None
+                self._found.faults.append(
+                    f"annotation {shown(_number(number, place))}: {why(error)}"
+                )
 
     def sheet(self) -> Sheet:
         for word, count in self._unknown.items():
@@ -182,13 +195,15 @@ class _CocoReading:
                 self._found.add(image.facts, reader, _joined(image, reader))
         return self._found.sheet()
 
-    def _take(self, annotation: Any) -> None:
+    def _take(self, annotation: Any, place: int) -> None:
         image = self._images.get(annotation["image_id"])
         if image is None:
             raise BadInputError(
                 f"Expected the id of an image of the file. Received "
                 f"{shown(str(annotation['image_id']))}."
             )
+        if annotation.get("id") is None:
+            annotation = {**annotation, "id": _number(None, place)}
         number = annotation["id"]
         if number in self._seen:
             raise BadInputError("There is a second annotation with this id.")
@@ -206,6 +221,10 @@ class _CocoReading:
         is_settled = annotation.get(_SETTLED) is True
         reader = None if is_settled else str(annotation.get("annotator") or "")
         image.marks.setdefault(reader, []).extend(_to_marks(annotation, finding, image.facts))
+
+
+def _number(given: Any, place: int) -> str:
+    return f"#{place}" if given is None else str(given)
 
 
 def _to_image(image: dict[str, Any]) -> _Image:

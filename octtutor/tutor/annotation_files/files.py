@@ -88,7 +88,7 @@ def write_file(
     """
     kept = [scan for scan in scans if format_ != "folder" or can_teach(scan, readers)]
     if not kept:
-        what = "is settled or agreed on" if scans else "was read"
+        what = "is settled or agreed on" if scans or format_ == "folder" else "was read"
         raise BadInputError(
             f"Expected scans to write. Received none: no scan {what} in this project. Read or "
             "settle some first."

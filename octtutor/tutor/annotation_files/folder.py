@@ -1,19 +1,20 @@
 """A folder in OCT2017 layout, of what is settled or agreed on, that training and import take.
 
-`CLASS/LABEL-PATIENT-N.ext` holds the scan's own bytes, `masks/` a PNG of the same name, whatever
-its suffix, that is 255 in the lesion, and `cases.csv` the findings, as `octtutor phantom make` has.
+`CLASS/LABEL-PATIENT-N.ext` holds the scan's own bytes, `masks/LABEL-PATIENT-N.png` is 255 in the
+lesion, and `cases.csv` holds the findings, as `octtutor phantom make` has them.
 """
 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from octtutor.core.annotation import FINDINGS, Mark, Reading, Spot, Standing, agree
+from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import SUFFIXES, decode
 from octtutor.datasets.layout import is_scan
 from octtutor.datasets.sources import Member
@@ -29,6 +30,7 @@ from octtutor.tutor.annotation_files.scan import (
     why,
 )
 from octtutor.tutor.annotation_files.table import Row, read_rows, write_rows
+from octtutor.tutor.annotators import complete_readings
 from octtutor.tutor.shapes import Mask, union_mask
 
 TABLE = "cases.csv"
@@ -72,21 +74,22 @@ def write_folder(
             continue
         label, patient = str(held[0].diagnosis), _patient(scan)
         numbers[label, patient] += 1
-        name = f"{label}-{patient}-{numbers[label, patient]}{_suffix(scan.name)}"
+        stem = f"{label}-{patient}-{numbers[label, patient]}"
+        name, mask_name = f"{stem}{_suffix(scan.name)}", f"masks/{stem}.png"
         mask = lesion_mask(held, scan.width, scan.height)
         yield f"{label}/{name}", read(scan.sha256)
         if mask is not None:
-            yield f"masks/{name}", to_png(mask)
+            yield mask_name, to_png(mask)
         rows.append(
             {
                 "file": f"{label}/{name}",
                 "label": label,
                 "patient": patient,
                 "synthetic": str(scan.sha256 in synthetic).lower(),
-                "mask": f"masks/{name}" if mask is not None else "",
+                "mask": mask_name if mask is not None else "",
                 "findings": listed_words(common_findings(held)),
                 "sha256": scan.sha256,
-                "readers": len(scan.standing.readings),
+                "readers": len(complete_readings(scan.standing)),
                 "settled": str(scan.standing.settled is not None).lower(),
             }
         )
@@ -100,7 +103,7 @@ def read_folder(members: Iterable[Member]) -> Sheet:
     """
     members = tuple(members)
     masks = {
-        base_name(member.name): member
+        PurePosixPath(member.name).stem: member
         for member in members
         if PurePosixPath(member.name).parent.name == "masks"
     }
@@ -111,7 +114,9 @@ def read_folder(members: Iterable[Member]) -> Sheet:
         if is_scan(member.name):
             name = base_name(member.name)
             try:
-                scans.append(_to_scan(member, masks.get(name), facts.get(name, {})))
+                scans.append(
+                    _to_scan(member, masks.get(PurePosixPath(name).stem), facts.get(name, {}))
+                )
             except UNUSABLE as error:
                 faults.append(f"{shown(member.name)}: {why(error)}")
     return Sheet(tuple(scans), tuple(faults))
@@ -119,6 +124,8 @@ def read_folder(members: Iterable[Member]) -> Sheet:
 
 def hold(standing: Standing, readers: int = 1) -> tuple[Reading, ...]:
     """Return what holds of a scan: the settled reading, else all readings where they agree.
+
+    What was only begun, by somebody who then skipped the scan, is no reading.
 
     Args:
         standing: how the scan stands.
@@ -129,8 +136,29 @@ def hold(standing: Standing, readers: int = 1) -> tuple[Reading, ...]:
     """
     if standing.settled is not None:
         return (standing.settled,)
-    found = tuple(standing.readings.values())
+    found = tuple(complete_readings(standing).values())
     return found if len(found) >= max(readers, 1) and agree(found) else ()
+
+
+def without_misread(sheet: Sheet, controls: Mapping[str, Diagnosis], readers: int = 1) -> Sheet:
+    """Leave out controls that all readers read otherwise than is known, unless that was settled.
+
+    The line that says so names none: whoever sees it may have them to read.
+
+    Args:
+        sheet: what was annotated.
+        controls: what is known of them, by SHA-256 (see `records.known_controls`).
+        readers: as for `write_folder`.
+    """
+    kept = tuple(s for s in sheet.scans if not _is_misread(s, controls.get(s.sha256), readers))
+    count = len(sheet.scans) - len(kept)
+    if not count:
+        return sheet
+    line = (
+        f"the folder: {count} control{'s were' if count > 1 else ' was'} read otherwise than is "
+        "known. Settle what holds to have such scans in it."
+    )
+    return Sheet(kept, (*sheet.faults, line))
 
 
 def can_teach(scan: AnnotatedScan, readers: int = 1) -> bool:
@@ -160,6 +188,12 @@ def lesion_mask(held: tuple[Reading, ...], width: int, height: int) -> Mask | No
         votes += union_mask(filter(_is_lesion, reading.marks), width, height) > 0
     mask = np.where((votes > 0) & (2 * votes >= len(held)), 255, 0).astype(np.uint8)
     return mask if mask.any() else None
+
+
+def _is_misread(scan: AnnotatedScan, known: Diagnosis | None, readers: int) -> bool:
+    if known is None or scan.standing.settled is not None:
+        return False
+    return can_teach(scan, readers) and hold(scan.standing, readers)[0].diagnosis is not known
 
 
 def _is_lesion(mark: Mark) -> bool:

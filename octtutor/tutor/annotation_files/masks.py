@@ -1,8 +1,9 @@
 """Masks: a PNG for each scan, annotator and finding, 255 inside, and a table that names them.
 
-Regions come back as painted pixels, one for each finding: shapes and captions are not kept.
+Regions come back as painted pixels, one for each finding and caption; all but shapes is kept.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,7 +53,12 @@ _COLUMNS = (
     "gradable",
     "diagnosis",
     "findings",
+    "confidence",
+    "response_ms",
+    "flagged",
+    "note",
     "finding",
+    "caption",
 )
 
 
@@ -64,13 +70,14 @@ def write_masks(scans: Iterable[AnnotatedScan]) -> Iterator[tuple[str, bytes]]:
     rows: list[dict[str, Any]] = []
     for number, scan in enumerate(scans, start=1):
         for place, (reader, reading) in enumerate(readings_of(scan), start=1):
-            drawn = [name for name in FINDINGS if any(m.finding == name for m in reading.marks)]
-            for finding in drawn or [""]:
-                file = f"masks/{number:05}-{place}-{_slug(finding)}.png" if finding else ""
-                rows.append({"file": file, "finding": finding, **_row(scan, reader, reading)})
-                if finding:
-                    marks = [mark for mark in reading.marks if mark.finding == finding]
-                    yield file, to_png(union_mask(marks, scan.width, scan.height))
+            row = _row(scan, reader, reading)
+            drawn = _by_name(reading.marks, f"masks/{number:05}-{place}")
+            for file, marks in drawn.items():
+                words = {"finding": marks[0].finding, "caption": marks[0].caption}
+                rows.append({"file": file, **words, **row})
+                yield file, to_png(union_mask(marks, scan.width, scan.height))
+            if not drawn:
+                rows.append(row)
     yield TABLE, write_rows(_COLUMNS, rows)
 
 
@@ -104,6 +111,20 @@ def to_brush(mask: Mask) -> Brush:
     """Return a mask, uint8 (height, width), as painted pixels: what is over 127."""
     height, width = mask.shape
     return Brush(to_counts(mask > 127), width, height)
+
+
+def _by_name(marks: Iterable[Mark], stem: str) -> dict[str, list[Mark]]:
+    """Return the regions of each mask by its file's name: those of one finding and caption."""
+    found: dict[tuple[str, str], list[Mark]] = {}
+    for mark in sorted(marks, key=lambda mark: FINDINGS.index(mark.finding)):
+        found.setdefault((mark.finding, mark.caption), []).append(mark)
+    numbers: Counter[str] = Counter()
+    files: dict[str, list[Mark]] = {}
+    for (finding, _), same in found.items():
+        numbers[finding] += 1
+        more = f"-{numbers[finding]}" if numbers[finding] > 1 else ""
+        files[f"{stem}-{_slug(finding)}{more}.png"] = same
+    return files
 
 
 def _slug(finding: str) -> str:
@@ -154,4 +175,4 @@ class _MasksReading:
         if member is None:
             raise BadInputError(f"Expected the mask {shown(file)}. It is not there. Add it.")
         mask = decode(member.read(), file)
-        return (Mark(f"mask-{number}", finding, to_brush(mask)),)
+        return (Mark(f"mask-{number}", finding, to_brush(mask), row.get("caption", "")),)

@@ -3,11 +3,15 @@
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from typing import TypeGuard
 
 from octtutor.core.annotation import (
     FINDINGS,
+    MAX_MARKS,
     Entry,
     Kind,
     Mark,
@@ -17,10 +21,12 @@ from octtutor.core.annotation import (
     Source,
     check_mark,
     check_reading,
+    is_settling,
     present,
     standing,
 )
 from octtutor.core.case import Case
+from octtutor.core.diagnosis import Diagnosis
 from octtutor.errors import BadInputError, BadScanError, StaleError, StoreError
 from octtutor.store.contract import Store
 from octtutor.tutor.annotation_files.scan import (
@@ -34,7 +40,9 @@ from octtutor.tutor.annotation_files.scan import (
     to_scan,
     why,
 )
+from octtutor.tutor.annotators import complete_readings, is_complete
 from octtutor.tutor.ports import Clock, Images
+from octtutor.tutor.turns import controls_of
 
 NOBODY = "imported"
 """Who has read what a file gives no annotator for."""
@@ -101,7 +109,8 @@ def import_sheet(
         images: the scans on disk.
         project: an existing one, or one to be made.
         sheet: what was read of the file.
-        who: writes what is settled, and has read what the file gives no annotator for.
+        who: brings it in, writes what is settled, and has read what the file gives no annotator
+            for.
         clock: the time of the import.
         strict: write nothing where there is any fault.
 
@@ -109,12 +118,8 @@ def import_sheet(
         BadInputError: `strict`, and there is a fault. Nothing is written.
     """
     checked = match(store, images, project.deck, sheet, who)
-    if strict and checked.faults:
-        raise BadInputError(
-            f"Expected a file without faults. There are {len(checked.faults)}: "
-            f"{' | '.join(checked.faults[:20])}. Nothing is written; correct them, or leave "
-            "--strict out."
-        )
+    if strict:
+        _refuse_faults([*checked.faults, *_that_stay(store, project, checked.scans, who)])
     if checked.scans and store.find_project(project.name) is None:
         store.add_project(project)
     report = import_entries(store, project, checked.scans, who, clock)
@@ -153,24 +158,39 @@ def import_entries(
     """Append an entry to the log for each reading that the log does not hold yet.
 
     The same again adds nothing, and an interrupted import goes on. A reading that the log holds
-    with a newer one after it stays the older one: whoever changed it meant to.
+    with a newer one after it stays the older one: whoever changed it meant to. What somebody else
+    has read in the project stays, too. Regions without a class are added to an own answer. An open
+    scan that its annotator's reading answers is done.
 
     Args:
         store: the records.
         project: whose log.
         scans: matched and checked (see `match`).
-        who: writes what is settled.
+        who: brings it in, and writes what is settled.
         clock: the time of the entries.
     """
     done, faults = dict.fromkeys(("added", "replaced", "already"), 0), list[str]()
     scans = tuple(scans)
+    given = store.assignments_in(project.name)
+    still_open = {(one.sha256, one.who) for one in given if one.done_at is None}
     for scan in scans:
         for reader, reading in readings_of(scan):
             try:
                 done[_append(store, project, scan, reader, reading, who, clock)] += 1
             except StaleError as error:
                 faults.append(f"{scan.called}: {error} (Import it again.)")
+            except BadInputError as error:
+                faults.append(f"{scan.called}: {error}")
+            if reader is not None and (scan.sha256, reader) in still_open:
+                _finish(store, project, scan.sha256, reader, clock)
     return Report(project.name, len(scans), **done, faults=tuple(faults))
+
+
+def known_controls(store: Store, project: Project) -> dict[str, Diagnosis]:
+    """Return what is known of a project's controls, by SHA-256."""
+    cases = store.cases_of(project.deck)
+    controls = controls_of(project, cases)
+    return {case.sha256: case.label for case in cases if case.sha256 in controls}
 
 
 def project_for(store: Store, name: str, deck: str | None, clock: Clock) -> Project:
@@ -313,7 +333,8 @@ def _take(
 
 def _keep(reading: Reading, facts: ScanFacts, faults: list[str]) -> Reading | None:
     """Return of a reading what can be of the scan, None where that is nothing."""
-    marks = tuple(mark for mark in reading.marks if _can_be(mark, facts, faults))
+    lines = (replace(mark, caption=_on_one_line(mark.caption)) for mark in reading.marks)
+    marks = _distinct(mark for mark in lines if _can_be(mark, facts, faults))
     unknown = [name for name in reading.findings if name not in FINDINGS]
     if unknown:
         faults.append(
@@ -355,6 +376,25 @@ def _is_line(text: str) -> bool:
     return not any(unicodedata.category(character)[0] == "C" for character in text)
 
 
+def _on_one_line(text: str) -> str:
+    """Return a text with spaces for control characters, as the page takes it."""
+    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
+
+
+def _distinct(marks: Iterable[Mark]) -> tuple[Mark, ...]:
+    """Return regions with ids of their own, as the page takes them."""
+    found: dict[str, Mark] = {}
+    numbers = Counter[str]()
+    for mark in marks:
+        own = _on_one_line(mark.id)[:LONGEST_NAME] or "region"
+        stem = own[: LONGEST_NAME - 8]
+        while own in found:
+            numbers[stem] += 1
+            own = f"{stem}-{numbers[stem] + 1}"
+        found[own] = replace(mark, id=own)
+    return tuple(found.values())
+
+
 def _is_text(text: str) -> bool:
     """Whether it can be written: halves of characters and zeros cannot."""
     return not any(c == "\0" or unicodedata.category(c) == "Cs" for c in text)
@@ -369,13 +409,26 @@ def _append(
     who: str,
     clock: Clock,
 ) -> str:
-    """Append a reading to the log unless it holds it; return which count of `Report` it adds to."""
+    """Append a reading to the log unless it holds it; return which count of `Report` it adds to.
+
+    Raises:
+        BadInputError: somebody else has read the scan, or it would have too many regions.
+        StaleError: the reading was changed meanwhile.
+    """
     log = store.entries_of(project.name, scan.sha256)
-    is_settling = reader is None
+    settles = reader is None
     voice = who if reader is None else reader
-    before = present(log, voice, is_settling)
-    if before == reading or _held(log, voice, is_settling, reading):
+    before = present(log, voice, settles)
+    after = _united(before, reading) if _adds_to(before, reading) else reading
+    if before == after or _held(log, voice, settles, reading):
         return "already"
+    if reader is not None and reader != who and _has_read(log, reader):
+        raise BadInputError(_stays(reader))
+    if len(after.marks) > MAX_MARKS:
+        raise BadInputError(
+            f"Expected at most {MAX_MARKS} regions with those that are there. There would be "
+            f"{len(after.marks)}. Remove some."
+        )
     store.append_entry(
         Entry(
             id=str(uuid.uuid4()),
@@ -384,19 +437,79 @@ def _append(
             deck=project.deck,
             sha256=scan.sha256,
             project=project.name,
-            kind=Kind.SETTLE if is_settling else Kind.READ,
+            kind=Kind.SETTLE if settles else Kind.READ,
             before=before,
-            after=reading,
+            after=after,
             source=Source.IMPORTED,
+            by=who,
         )
     )
     return "replaced" if before is not None else "added"
 
 
-def _held(log: Iterable[Entry], voice: str, is_settling: bool, reading: Reading) -> bool:
+def _held(log: Iterable[Entry], voice: str, settles: bool, reading: Reading) -> bool:
     """Whether the log has had this reading, of this annotator or as the settled one."""
-    kinds = (Kind.SETTLE, Kind.RESTORE) if is_settling else (Kind.READ, Kind.UNDO)
-    return any(
-        entry.kind in kinds and entry.after == reading and (is_settling or entry.who == voice)
-        for entry in log
-    )
+    own = (one for one in log if is_settling(one) is settles and (settles or one.who == voice))
+    return any(_holds(entry.after, reading) for entry in own)
+
+
+def _holds(state: Reading | None, reading: Reading) -> bool:
+    return state == reading or (_adds_to(state, reading) and _united(state, reading) == state)
+
+
+def _adds_to(state: Reading | None, reading: Reading) -> TypeGuard[Reading]:
+    """Whether a reading has regions only, and what is there is an answer to add them to."""
+    return is_complete(state) and not is_complete(reading)
+
+
+def _united(known: Reading, more: Reading) -> Reading:
+    """Return a reading with another's regions and findings besides; the rest stays."""
+    drawn = {(mark.finding, mark.caption, mark.shape) for mark in known.marks}
+    new = (m for m in more.marks if (m.finding, m.caption, m.shape) not in drawn)
+    findings = dict.fromkeys([*known.findings, *more.findings])
+    return replace(known, findings=tuple(findings), marks=_distinct([*known.marks, *new]))
+
+
+def _has_read(log: Iterable[Entry], reader: str) -> bool:
+    """Whether an annotator's present reading is their own work here, not what others brought."""
+    changes: list[Entry] = []
+    for entry in log:
+        if entry.who != reader or is_settling(entry):
+            continue
+        if entry.kind is Kind.UNDO:
+            del changes[-1:]
+        elif entry.before != entry.after:
+            changes.append(entry)
+    return bool(changes) and (changes[-1].source is not Source.IMPORTED or changes[-1].by == reader)
+
+
+def _stays(reader: str) -> str:
+    return f"{shown(reader)} has read this scan here; that stays."
+
+
+def _that_stay(
+    store: Store, project: Project, scans: Iterable[AnnotatedScan], who: str
+) -> Iterator[str]:
+    """Give a line for each reading of a file that somebody else's stands against."""
+    for scan in scans:
+        log = store.entries_of(project.name, scan.sha256)
+        for reader, reading in scan.standing.readings.items():
+            known = reader == who or _held(log, reader, False, reading)
+            if not known and _has_read(log, reader):
+                yield f"{scan.called}: {_stays(reader)}"
+
+
+def _refuse_faults(faults: Sequence[str]) -> None:
+    if faults:
+        raise BadInputError(
+            f"Expected a file without faults. There are {len(faults)}: "
+            f"{' | '.join(faults[:20]).rstrip('.')}. Nothing is written; correct them, or leave "
+            "--strict out."
+        )
+
+
+def _finish(store: Store, project: Project, sha256: str, reader: str, clock: Clock) -> None:
+    """Mark an annotator's open scan as done where they have answered it by now."""
+    if reader in complete_readings(standing(store.entries_of(project.name, sha256))):
+        with suppress(StaleError):  # they gave it back meanwhile
+            store.finish_assignment(project.name, sha256, reader, clock(), False)

@@ -204,6 +204,8 @@ def _word(value: Any) -> str:
 
 
 def _side(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as programs write that have a table's column of numbers
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise TypeError(f"{shown(str(value))} is no number of pixels")
     return value or 0

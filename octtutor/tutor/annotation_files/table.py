@@ -156,7 +156,7 @@ def facts_of_row(row: Row) -> ScanFacts:
     Raises:
         ValueError, TypeError: the size is no number of pixels.
     """
-    sides = {key: int(row.get(key) or 0) for key in ("width", "height")}
+    sides = {key: float(row.get(key) or 0) for key in ("width", "height")}
     return facts_from_dict({**row, **sides})
 
 
@@ -174,13 +174,17 @@ def said_of_row(row: Row) -> dict[str, Any]:
     """Return what a row says of the scan, as `reading_from_dict` takes it, without regions.
 
     Raises:
-        ValueError: the row does not say whether it is gradable.
+        ValueError: the row does not say whether it is gradable, or a number is none.
     """
     return {
         "gradable": parse_flag(row.get("gradable", ""), default=True),
         "diagnosis": row.get("diagnosis", "").strip().upper() or None,
         "findings": [word for word in row.get("findings", "").split("; ") if word],
         "marks": [],
+        "confidence": int(row.get("confidence") or 0),
+        "response_ms": int(row.get("response_ms") or 0),
+        "flagged": parse_flag(row.get("flagged", ""), default=False),
+        "note": row.get("note", ""),
     }
 
 
@@ -192,6 +196,10 @@ def said_cells(reader: str | None, reading: Reading) -> dict[str, Any]:
         "gradable": str(reading.gradable).lower(),
         "diagnosis": reading.diagnosis or "",
         "findings": listed_words(reading.findings),
+        "confidence": reading.confidence,
+        "response_ms": reading.response_ms,
+        "flagged": str(reading.flagged).lower(),
+        "note": reading.note,
     }
 
 
@@ -218,11 +226,7 @@ def _row(scan: AnnotatedScan, reader: str | None, reading: Reading) -> dict[str,
     return {
         **_facts(scan),
         **said_cells(reader, reading),
-        "confidence": reading.confidence,
-        "response_ms": reading.response_ms,
-        "flagged": str(reading.flagged).lower(),
         "regions": len(marks),
-        "note": reading.note,
         "marks": json.dumps(marks, ensure_ascii=False),
     }
 
@@ -232,16 +236,7 @@ def _take(found: Gathering, row: Row) -> None:
     if not any(row.get(key) for key in ("diagnosis", "gradable", "marks")):
         found.add_scan(facts)
         return
-    reading = reading_from_dict(
-        {
-            **said_of_row(row),
-            "marks": json.loads(row.get("marks") or "[]"),
-            "confidence": int(row.get("confidence") or 0),
-            "response_ms": int(row.get("response_ms") or 0),
-            "flagged": parse_flag(row.get("flagged", ""), default=False),
-            "note": row.get("note", ""),
-        }
-    )
+    reading = reading_from_dict({**said_of_row(row), "marks": json.loads(row.get("marks") or "[]")})
     found.add(facts, reader_of_row(row), reading)
 
 
