@@ -12,7 +12,7 @@ run: $(READY)  ## start the app on http://127.0.0.1:7860
 	$(BIN)/python app.py
 
 test: $(READY)  ## run the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 scale: $(READY)  ## also install JAX, Ray and what exports need (their tests are skipped without)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --require-hashes -r requirements-scale.lock

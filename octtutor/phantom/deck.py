@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -269,7 +270,9 @@ def _drawn(draft: Path, orders: list[_Order], workers: int | None) -> Iterator[I
     start = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(count, len(orders)), start, _settle_worker)
     try:
-        yield pool.map(work, orders, chunksize=4)
+        with _without_interrupts():  # the processes start here, and inherit it
+            drawn = pool.map(work, orders, chunksize=4)
+        yield drawn
     except BrokenProcessPool as error:
         raise BadInputError(
             f"Expected {count} processes to draw. Received: one that was stopped from outside, "
@@ -277,6 +280,19 @@ def _drawn(draft: Path, orders: list[_Order], workers: int | None) -> Iterator[I
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, kept)
 
 
 def _cores() -> int:

@@ -260,11 +260,17 @@ def test_ctrl_c_is_one_line_and_exit_1(tmp_path: Path):
     out = tmp_path / "deck"
     command = [sys.executable, "-m", "octtutor", "phantom", "make", "--out", out]
     process = subprocess.Popen(
-        [*command, "--per-class", "2000"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, "--per-class", "2000"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a suite that runs in the background has it ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and not list(tmp_path.rglob("*.png")):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the drawing processes get it too
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert err.splitlines() == ["Stopped. Nothing is half-written; run the command again to go on."]
