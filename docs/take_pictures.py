@@ -21,6 +21,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 def play(page: Page, until: int, seed: str) -> None:
     """Start a quiz of ten and answer up to case number `until`."""
     page.goto(ADDRESS)
+    expect(page.locator("#deck input:checked")).to_have_count(1)
     page.get_by_text("More choices").click()
     page.locator("#seed textarea, #seed input").first.fill(seed)
     page.locator("#begin").click()
