@@ -63,6 +63,8 @@ def explain(
         expected = ", ".join(METHODS)
         raise typer.BadParameter(f"expected {expected}, got {odd[0]}", param_hint="--method")
     wanted = Diagnosis(label.upper()) if label else None
+    if slow := [name for name in method or METHODS if METHODS[name].slow]:
+        note(f"{', '.join(slow)}: seconds a map; --method names those that are wanted")
     folder = find_folder(model, read_settings())
     engine = KerasEngine.open(folder)
     with progress_bar("explaining") as progress:

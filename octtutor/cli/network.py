@@ -195,6 +195,7 @@ def evaluate(
         print_json(figures)
         return
     _say_figures(figures)
+    _say_unfamiliar((figures["unfamiliar"] or {}).get("names", []))
     for miss in figures["misclassified"]:
         typer.echo(f"  {miss['source']}: {miss['truth']} taken for {miss['label']}")
     if corrupted:
@@ -301,6 +302,8 @@ def explain(
         expected = " or ".join(COLOURS)
         raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
     wanted, other = _class(label, "--label"), _class(against, "--against")
+    if other is not None and other is wanted:
+        raise typer.BadParameter("expected another class than --label", param_hint="--against")
     folder = find_folder(model, read_settings())
     with progress_bar("explaining", "step") as progress:
         told = explain_path(
@@ -309,8 +312,9 @@ def explain(
     if as_json:
         print_json(told)
         return
-    if told["familiar"] is False:
-        note(f"{told['source']}: {STRANGE}")
+    if told["familiar"] is False and wanted is None:
+        typer.echo(f"{out}: {STRANGE}; the map is of no answer to rely on")
+        return
     evidence = "" if told["evidence"] else " (no evidence for this class: the map is all zero)"
     beside = f", beside it for {told['against']}" if told["against"] else ""
     typer.echo(f"{out}: {METHODS[method].title} for {told['explained']}{beside}{evidence}")
@@ -358,6 +362,11 @@ def _say_figures(figures: dict[str, Any]) -> None:
         f"{_number(figures['sensitivity'])}, specificity {_number(figures['specificity'])}; "
         f"{figures['n']} scans of {figures['patients']} patients"
     )
+
+
+def _say_unfamiliar(names: list[str]) -> None:
+    if names:
+        note(f"{len(names)} of the scans do not look like OCT B-scans, e.g. {names[0]}")
 
 
 def _say_corrupted(told: dict[str, Any]) -> None:

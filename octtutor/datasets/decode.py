@@ -20,6 +20,8 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 MIN_SIDE = 32
+_UNDERSHOOT = 0.05
+"""Share of the brightest number by which resampling may have gone below zero."""
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 100_000_000
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
@@ -139,7 +141,7 @@ def check_numbers(raw: npt.NDArray[Any], name: str, signed: bool = False) -> Non
     """Refuse numbers that are no grey values.
 
     Raises:
-        BadScanError: one is NaN or infinite, or, unless `signed`, all are below zero.
+        BadScanError: one is NaN or infinite, or, unless `signed`, some are far below zero.
     """
     holes = raw.size - int(np.isfinite(raw).sum())
     if holes:
@@ -147,10 +149,10 @@ def check_numbers(raw: npt.NDArray[Any], name: str, signed: bool = False) -> Non
             f"Expected a number in every pixel. Received: {name!r} with {holes:,} of "
             f"{raw.size:,} NaN or infinite. Export the scan again, as PNG perhaps."
         )
-    if not signed and raw.size and raw.max() < 0:
+    if not signed and raw.size and raw.min() < -_UNDERSHOOT * max(float(raw.max()), 0.0):
         raise BadScanError(
-            f"Expected grey values of 0 and more. Received: {name!r} with {raw.max():g} as the "
-            "brightest. Export the scan again, as PNG perhaps."
+            f"Expected grey values of 0 and more. Received: {name!r} with {raw.min():g} as the "
+            "darkest (decibels perhaps, or signed numbers). Export it with 8 or 16 bits."
         )
 
 
@@ -206,7 +208,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise BadScanError(
             f"Expected a whole image ({', '.join(FORMATS)}). Received: {name!r}, which is "
-            "none or is cut short. Export the scan again."
+            "none, is cut short, or holds 64-bit numbers. Export the scan again."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Measure a model on scans with known truth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from octtutor.model.bulk import Answering, Done, do_all
 from octtutor.model.card import TRAINING_SCANS, Card, read_card
 from octtutor.model.cluster import Cluster, send_answering
 from octtutor.model.engine import KerasEngine
+from octtutor.model.familiarity import METHOD
 from octtutor.model.known import Known, read_known
 from octtutor.model.loading import UNKNOWN, Progress, no_readable_scan
 from octtutor.model.robustness import measure_corrupted
@@ -44,7 +45,8 @@ def evaluate(
         The figures of `model_figures`, and `model`, `misclassified` (a list of `source`,
         `truth`, `label`, `probabilities`), `unreadable`, `overlap_with_training` (files and
         patients), and `leaky`: whether there is any, so that the figures are too good (None where
-        the model does not say what it was trained on); and
+        the model does not say what it was trained on); `unfamiliar`: `names` of scans that look
+        like none that it knows, and the `method` (None where the model has no gauge); and
         `corrupted`, what `measure_corrupted` returns, where it is asked for.
 
     Raises:
@@ -55,6 +57,7 @@ def evaluate(
     wanted = read_wanted(only)
     answers = _answer_all(folder, data, wanted, progress, cluster)
     told = figures_of(card, trained, answers)
+    told["unfamiliar"] = unfamiliar(card, answers.strange)
     if on_corrupted:
         engine = KerasEngine.open(folder)
         told["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted)
@@ -99,6 +102,8 @@ class Answers:
 
     known: list[Answer]
     unreadable: list[str]
+    strange: list[str] = field(default_factory=list)
+    """Names of scans that do not look like those that the model knows."""
 
     def truth(self) -> npt.NDArray[np.int64]:
         """Return the true classes, int64 (n,), indices into LABELS."""
@@ -114,10 +119,16 @@ class Answers:
         if done.fault:
             self.unreadable.append(member.name)
         elif done.values is not None and place.label:
+            self.strange.extend([member.name] if done.familiar is False else [])
             patient, truth = place.patient or UNKNOWN + member.name, LABELS.index(place.label)
             self.known.append(Answer(member.name, patient, str(done.sha256), truth, done.values))
             return self.known[-1]
         return None
+
+
+def unfamiliar(card: Card, names: Sequence[str]) -> dict[str, Any] | None:
+    """Return what is told of scans that look like none that a model knows, None without a gauge."""
+    return {"names": list(names), "method": METHOD} if card.familiarity else None
 
 
 def read_wanted(only: Path | None) -> frozenset[str] | None:

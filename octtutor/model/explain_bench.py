@@ -365,8 +365,8 @@ def _scans(
 
     with open_source(data) as members:
         count = len(find_scans(members, data))
-    what = "scans" if drawn is None else "scans with masks"
-    return Source(f"{what} of {data.name}", min(count, limit or count), cases(), left_out)
+    beside = "" if masks is None else f" with masks of {masks.name}"
+    return Source(f"scans of {data.name}{beside}", min(count, limit or count), cases(), left_out)
 
 
 def _read_case(

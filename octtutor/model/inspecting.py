@@ -17,9 +17,15 @@ from octtutor.datasets.sources import Member, open_source, scans_of
 from octtutor.errors import BadScanError
 from octtutor.model.bulk import Work, do_all
 from octtutor.model.engine import KerasEngine
-from octtutor.model.evaluation import Answer, Answers, figures_of, read_wanted, trained_on
+from octtutor.model.evaluation import (
+    Answer,
+    Answers,
+    figures_of,
+    read_wanted,
+    trained_on,
+    unfamiliar,
+)
 from octtutor.model.explaining import DEFAULT_METHOD, explain_raw, find_method
-from octtutor.model.familiarity import METHOD as FAMILIAR
 from octtutor.model.familiarity import Gauge, open_gauge
 from octtutor.model.gallery import Gallery, shrink
 from octtutor.model.inspection import PICTURES, write_inspection
@@ -70,7 +76,7 @@ def inspect(
         SettingsError: the folder cannot be written.
     """
     trained, wanted, chosen = trained_on(folder), read_wanted(only), find_method(method)
-    gallery, answers, strange = Gallery(place / PICTURES), Answers([], []), list[str]()
+    gallery, answers = Gallery(place / PICTURES), Answers([], [])
     with open_source(data) as members:
         scans = scans_of(members, data)
         made = _is_synthetic(members) if synthetic is None else synthetic
@@ -78,7 +84,6 @@ def inspect(
         seeing = _Seeing(engine, gauge, lambda digest: wanted is None or digest in wanted)
         for member, done in do_all(lambda: seeing, scans, progress):
             answer = answers.take(member, done)
-            strange += [member.name] if done.familiar is False else []
             if answer is not None:
                 seen = seeing.seen.popleft()
                 _show(engine, method, gallery, len(answers.known) - 1, answer, seen)
@@ -87,7 +92,7 @@ def inspect(
     told = figures_of(engine.card, trained, answers)
     told |= {"source": title or data.name, "synthetic": made}
     told |= {"method": chosen.title, "method_shows": chosen.shows}
-    told["unfamiliar"] = {"names": strange, "method": FAMILIAR} if gauge else None
+    told["unfamiliar"] = unfamiliar(engine.card, answers.strange)
     if on_corrupted:
         told["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted)
     write_inspection(place, told, _rows(answers, trained), gallery.shown())

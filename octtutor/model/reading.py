@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -138,6 +139,8 @@ def explain_path(
 
 def _read_one(source: str, slice_: int | None) -> tuple[Pixels, str]:
     """Read the scan of a source, or one of a volume's; return what the answer calls it, too."""
+    if not is_url(source):
+        _refuse_scheme(source)
     path, named = _split(source)
     volume = _open_url(source) if is_url(source) else open_volume(path)
     chosen = named if slice_ is None else slice_ - 1
@@ -176,6 +179,7 @@ def _scans(source: str, stack: ExitStack) -> list[tuple[str, Member]]:
     """Return each scan of a source, and what the answer calls it."""
     if is_url(source):
         return fetched(source)
+    _refuse_scheme(source)
     path, index = _split(source)
     if not _opens(path):
         file = path.absolute()
@@ -184,6 +188,14 @@ def _scans(source: str, stack: ExitStack) -> list[tuple[str, Member]]:
     if index is not None:
         members = [member for member in members if _is_chosen(member, index + 1)]
     return [(_say(path, member), member) for member in members]
+
+
+def _refuse_scheme(source: str) -> None:
+    if re.match(r"[a-z][a-z0-9+.-]+://", source, re.IGNORECASE):
+        raise BadInputError(
+            f"Expected a file, or an address that begins with http:// or https://. Received "
+            f"{source[:80]!r}. Give another."
+        )
 
 
 def _opens(path: Path) -> bool:

@@ -180,3 +180,18 @@ def test_every_real_scan_is_read(real_scans: Path):
         scan = read_scan(path)
         assert scan.dtype == np.uint8
         assert scan.shape[0] == 496
+
+
+def test_numbers_far_below_zero_are_refused_and_a_ringing_edge_is_not(tmp_path: Path):
+    grey = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    with pytest.raises(BadScanError, match="decibels perhaps"):
+        decode(tiff(grey * 60 - 20), "db.tif")
+    ringing = grey.copy()
+    ringing[0, 0] = -0.02
+    assert decode(tiff(ringing), "ringing.tif")[0, 0] == 0
+
+
+def tiff(numbers: np.ndarray) -> bytes:
+    drawn = io.BytesIO()
+    Image.fromarray(numbers).save(drawn, "TIFF")
+    return drawn.getvalue()

@@ -102,3 +102,9 @@ def test_a_volume_from_the_web_is_taken_apart(scans: Pixels, tmp_path: Path):
     assert len({member.read() for _, member in pairs}) == 3
     (lone,) = fetched("https://example.org/a.png", lambda _: data[:3])
     assert lone[1].read() == data[:3]
+
+
+@pytest.mark.parametrize("source", ["file:///etc/hostname", "ftp://example.org/a.png"])
+def test_an_address_of_another_kind_is_no_file(source: str):
+    with pytest.raises(BadInputError, match="http:// or https://"):
+        predict_sources(MODEL, [source])

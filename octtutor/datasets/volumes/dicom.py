@@ -4,6 +4,7 @@ Names, birth dates and identifiers of patients are in tags that are never asked 
 """
 
 import io
+import logging
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,6 +213,8 @@ def _probe(opener: Opener, name: str, index: int) -> Numbers:
 def _frame(opener: Opener, index: int) -> Numbers:
     from pydicom.pixels import pixel_array  # type: ignore[attr-defined]
 
+    # of a broken frame it logs a whole traceback; here that becomes one line
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     with opener() as file:
         return np.asarray(pixel_array(file, index=index))
 
