@@ -26,10 +26,10 @@ def room(tmp_path_factory: pytest.TempPathFactory):
 
 
 def swap_two(folder: Path) -> list[str]:
-    """Write 5 scans of each class of the embedded deck; give two of them the other's label."""
+    """Write 10 scans of each class of the embedded deck; give two of them the other's label."""
     swapped = []
     for label in LABELS:
-        for n, path in enumerate(sorted((DECK / label).glob("*.png"))[:5]):
+        for n, path in enumerate(sorted((DECK / label).glob("*.png"))[:10]):
             other = {"CNV": "NORMAL", "NORMAL": "CNV"}.get(label, "")
             name = path.name
             if n == 0 and other:
@@ -49,9 +49,9 @@ def test_wrong_labels_are_doubted_most_and_it_is_reckoned_once(room, tmp_path):
     assert doubts.recall("ward") == ()
     told: list[tuple[int, int]] = []
     found = doubts.look("ward", lambda done, total: told.append((done, total)))
-    assert told[-1] == (20, 20)
-    assert len(found) == 20
-    assert {each.name.rpartition("/")[2] for each in found[:4]} >= set(swapped)
+    assert told[-1] == (40, 40)
+    assert len(found) == 40
+    assert {each.name.rpartition("/")[2] for each in found[:8]} >= set(swapped)
     told.clear()
     again = LabelDoubts(scans, settings)
     assert again.recall("ward") == found == again.look("ward", lambda *at: told.append(at))

@@ -146,7 +146,7 @@ def test_scans_without_patients_are_grouped_by_what_they_show(tmp_path: Path):
         number = path.stem.split("-")[1]
         scan = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         cv2.imwrite(str(path.with_name(f"scan {number}.png")), scan)
-        cv2.imwrite(str(path.with_name(f"scan {number}b.png")), np.clip(scan + 1, 0, 255))
+        cv2.imwrite(str(path.with_name(f"scan {number}b.png")), cv2.add(scan, 1))
         path.unlink()
     parts = split(Plan(data, TINY), Preprocessing(64))
     assert "24 scans name no patient" in parts.facts["without_patient"]
@@ -197,7 +197,8 @@ def test_scans_without_patients_saved_anew_are_no_validation_set(tmp_path: Path)
         plain = path.with_name(f"scan {path.stem.split('-')[1]}.png")
         path.rename(plain)
         (val / path.parent.name).mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(val / path.parent.name / f"{plain.stem}.jpg"), scan)
+        place = val / path.parent.name / f"{plain.stem}.jpg"
+        cv2.imwrite(str(place), scan, [cv2.IMWRITE_JPEG_QUALITY, 100])
     with pytest.raises(BadInputError, match="8 scans of no known patient nearly"):
         split(Plan(data, TINY, val=val), Preprocessing(64))
     parts = split(Plan(data, TINY, val=val, leaky=True), Preprocessing(64))
