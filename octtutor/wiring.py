@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
-from octtutor.errors import SettingsError, StoreError
+from octtutor.errors import SettingsError
 from octtutor.jobs.doubts import LabelDoubts
 from octtutor.jobs.evaluating import Evaluations
 from octtutor.jobs.queue import Jobs
@@ -168,7 +168,7 @@ def build(
     atlas = Atlas(store, images, shelf, Lessons(store, images, now).regions_of)
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     served, urls = ServedModel(shelf), is_local(host, share)
-    intake = Intake(readers_uploads(), lambda sha256: _is_case(store, sha256), urls)
+    intake = Intake(readers_uploads(), Scans(store, images, now).is_case, urls)
     rooms = Rooms(
         desk=desk,
         practise=PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, now)),
@@ -176,7 +176,7 @@ def build(
         guess=GuessHandlers(store, images, draw_seed, practice.is_examined),
         exams=ExamsHandlers(exams, practice, desk, now),
         progress=ProgressHandlers(Records(store, now), now),
-        read=ReadHandlers(served, intake, lambda trainee_id: _is_examined(store, trainee_id)),
+        read=ReadHandlers(served, intake, practice.is_watched),
         service=Service(served, intake),
     )
     return build_page(rooms, urls)
@@ -185,23 +185,6 @@ def build(
 def readers_uploads() -> Path:
     """Return where scans come in that readers give; after `prepare_environment`."""
     return Path(os.environ["GRADIO_TEMP_DIR"]) / "readers"
-
-
-def _is_case(store: Store, sha256: str) -> bool:
-    for deck in store.decks():
-        with suppress(StoreError):
-            store.get_case(deck.name, sha256)
-            return True
-    return False
-
-
-def _is_examined(store: Store, trainee_id: str) -> bool:
-    """Whether an exam of a trainee runs, or a session that they joined."""
-    latest = store.find_latest_attempt(trainee_id)
-    if latest is None or latest.ended_at is not None:
-        return False
-    session = store.find_session(latest.session) if latest.session else None
-    return latest.options.is_exam or (session is not None and session.ended_at is None)
 
 
 def build_educators(

@@ -1,12 +1,13 @@
 """`octtutor bench explain`."""
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from octtutor.cli.explained import check_methods, read_class
 from octtutor.cli.output import Json, note, print_json, progress_bar
+from octtutor.model.explaining import METHODS
 from octtutor.settings import DEFAULT
 
 _COLUMNS = {
@@ -47,22 +48,14 @@ def explain(
     from octtutor.wiring import find_folder, read_settings
 
     import_keras_quietly()
-    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
-    from octtutor.core.diagnosis import Diagnosis
     from octtutor.model.engine import KerasEngine
     from octtutor.model.explain_bench import bench_explain
-    from octtutor.model.explaining import METHODS
     from octtutor.model.trust import write_trust
 
     if masks is not None and data is None:
         raise typer.BadParameter("expected --data with it", param_hint="--masks")
-    if label is not None and label.upper() not in Diagnosis.__members__:
-        expected = ", ".join(Diagnosis)
-        raise typer.BadParameter(f"expected {expected}, got {label}", param_hint="--label")
-    if odd := [name for name in method or () if name not in METHODS]:
-        expected = ", ".join(METHODS)
-        raise typer.BadParameter(f"expected {expected}, got {odd[0]}", param_hint="--method")
-    wanted = Diagnosis(label.upper()) if label else None
+    wanted = read_class(label, "--label")
+    check_methods(method or ())
     if slow := [name for name in method or METHODS if METHODS[name].slow]:
         note(f"{', '.join(slow)}: seconds a map; --method names those that are wanted")
     folder = find_folder(model, read_settings())
@@ -94,7 +87,3 @@ def print_table(told: dict[str, Any]) -> None:
 
 def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def _is_no_retracing(record: logging.LogRecord) -> bool:
-    return "retracing" not in record.getMessage()  # our several networks look like one to it

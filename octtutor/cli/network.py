@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from octtutor.cli.explained import check_methods, read_class
 from octtutor.cli.output import Json, note, print_json, progress_bar
-from octtutor.core.diagnosis import Diagnosis
 from octtutor.jobs.order import Order
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import Card
@@ -171,7 +171,7 @@ def evaluate(
     """Measure a model on scans with known truth."""
     if report and cluster:
         raise typer.BadParameter("a report's maps are made here: give one", param_hint="--cluster")
-    _check_method(method)
+    check_methods([method])
     import_keras_quietly()
     from octtutor.model.cluster import connected
     from octtutor.model.evaluation import evaluate as measure
@@ -293,7 +293,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show where the network looked: an overlay, and the map as numbers."""
-    _check_method(method)
+    check_methods([method])
     import_keras_quietly()
     from octtutor.model.maps import COLOURS
     from octtutor.model.reading import explain_path
@@ -301,7 +301,7 @@ def explain(
     if colours not in COLOURS:
         expected = " or ".join(COLOURS)
         raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
-    wanted, other = _class(label, "--label"), _class(against, "--against")
+    wanted, other = read_class(label, "--label"), read_class(against, "--against")
     if other is not None and other is wanted:
         raise typer.BadParameter("expected another class than --label", param_hint="--against")
     folder = find_folder(model, read_settings())
@@ -318,22 +318,6 @@ def explain(
     evidence = "" if told["evidence"] else " (no evidence for this class: the map is all zero)"
     beside = f", beside it for {told['against']}" if told["against"] else ""
     typer.echo(f"{out}: {METHODS[method].title} for {told['explained']}{beside}{evidence}")
-
-
-def _check_method(method: str) -> None:
-    if method not in METHODS:
-        expected = ", ".join(METHODS)
-        raise typer.BadParameter(f"expected {expected}, received {method}", param_hint="--method")
-
-
-def _class(text: str | None, option: str) -> Diagnosis | None:
-    if text is None:
-        return None
-    if text.upper() not in Diagnosis.__members__:
-        raise typer.BadParameter(
-            f"expected {', '.join(Diagnosis)}, received {text}", param_hint=option
-        )
-    return Diagnosis(text.upper())
 
 
 def _in_words(answer: dict[str, Any]) -> str:

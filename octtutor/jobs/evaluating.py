@@ -7,9 +7,7 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from octtutor.datasets.images import write_atomically
 from octtutor.errors import BadInputError, ModelError, OctTutorError, SettingsError
+from octtutor.jobs.spawning import PRIORITY, spawn
 from octtutor.jobs.state import (
     CUT_OFF,
     DONE,
@@ -43,8 +42,6 @@ from octtutor.model.inspection import PICTURES
 ORDER = "evaluation.json"
 _UPLOAD = "upload"
 """The folder, within an evaluation's, of scans that are its own; removed when it ends."""
-_PRIORITY = 15
-"""Added to the process's niceness: the page's answers come first."""
 _EVERY = 0.5
 """Seconds between two states on disk."""
 _CUT_OFF = "Its process was ended from outside, for want of memory perhaps. Evaluate again."
@@ -112,16 +109,7 @@ class Evaluations:
             SettingsError: nothing can be written.
         """
         folder = self.prepare(order, upload)
-        with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "octtutor.jobs.evaluating", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # closing the server's terminal does not end it
-                env={**os.environ, **self._env},
-            )
-        threading.Thread(target=process.wait, daemon=True).start()  # no zombie
+        spawn("octtutor.jobs.evaluating", folder, {**os.environ, **self._env})
         return self.get(folder.name)
 
     def prepare(self, order: EvaluationOrder, upload: Path | None = None) -> Path:
@@ -182,7 +170,7 @@ class Evaluations:
 
 def main(folder: Path) -> int:
     """Evaluate as ordered; return the exit status."""
-    os.nice(_PRIORITY)
+    os.nice(PRIORITY)
     try:
         with living(folder):
             try:
@@ -317,5 +305,4 @@ def _read_order(folder: Path) -> EvaluationOrder:
 
 if __name__ == "__main__":
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.exit(main(Path(sys.argv[1])))

@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +16,11 @@ from filelock import FileLock
 from octtutor.errors import BadInputError
 from octtutor.jobs.estimate import ESTIMATE, read_estimate
 from octtutor.jobs.order import ORDER, Order, read_order, write_order
+from octtutor.jobs.spawning import spawn
 from octtutor.jobs.state import (
     CUT_OFF,
     DRAFT,
     FAILED,
-    LOG,
     RUNNING,
     STOP,
     WAITING,
@@ -191,16 +188,7 @@ class Jobs:
         self._spawn("octtutor.jobs.worker", job.folder)
 
     def _spawn(self, module: str, folder: Path) -> None:
-        with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # closing the server's terminal does not end it
-                env={**_few_threads(), **os.environ, **self._env},
-            )
-        threading.Thread(target=process.wait, daemon=True).start()  # no zombie
+        spawn(module, folder, {**_few_threads(), **os.environ, **self._env})
 
 
 def _few_threads() -> dict[str, str]:

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from octtutor.errors import OctTutorError
 from octtutor.jobs.order import read_order, write_order
+from octtutor.jobs.spawning import PRIORITY
 from octtutor.jobs.state import (
     CUT_OFF,
     FAILED,
@@ -38,21 +39,26 @@ from octtutor.jobs.state import (
 NO_MEMORY = 75
 """The child's exit status when it could not get memory."""
 _WORDS = re.compile(r"bad_alloc|out of memory|OOM when|RESOURCE_EXHAUSTED|ResourceExhausted"
-                    r"|Cannot allocate memory|MemoryError", re.IGNORECASE)  # fmt: skip
-_PRIORITY = 15
-"""Added to the process's niceness: the page's answers come first."""
+                    r"|Cannot allocate memory|MemoryError"
+                    r"|received an exception:Status: 1,", re.IGNORECASE)  # fmt: skip
+"""How libraries say it; the last is oneDNN's `dnnl_out_of_memory`, within TensorFlow's words."""
 _log = logging.getLogger(__name__)
 
 
 def main(folder: Path) -> None:
     """Do a job, or say in its state why not."""
-    os.nice(_PRIORITY)
+    os.nice(PRIORITY)
     try:
         with living(folder):
             if read_state(folder).status == WAITING:  # or else another did it meanwhile
                 _wait_and_work(folder)
     except Timeout:
         _log.warning("another process has this job already")
+
+
+def tells_no_memory(text: str) -> bool:
+    """Whether a library's words mean that it could not get memory."""
+    return bool(_WORDS.search(text))
 
 
 def _wait_and_work(folder: Path) -> None:
@@ -128,7 +134,7 @@ def _lacked_memory(folder: Path, code: int) -> bool:
     with (folder / LOG).open("rb") as log:
         log.seek(int((folder / ".mark").read_text()))
         said = log.read().decode(errors="replace")
-    return bool(_WORDS.search(said)) or (code == -9 and _kills() > read_state(folder).kills)
+    return tells_no_memory(said) or (code == -9 and _kills() > read_state(folder).kills)
 
 
 def _kills() -> int:

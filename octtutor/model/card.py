@@ -44,6 +44,21 @@ class Card:
     """How scans that are no OCT are told, with the threshold; empty where they are not."""
 
 
+def read_part(folder: Path, name: str) -> bytes:
+    """Read a file of a model's folder whole.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"Expected {name} in the model folder {folder.name!r}. It cannot be read "
+            f"({error.strerror}). Copy the whole folder again."
+        ) from error
+
+
 def read_card(folder: Path) -> Card:
     """Read a model folder's card.
 

@@ -21,7 +21,7 @@ from octtutor.model.card import TRAINING_SCANS
 from octtutor.model.engine import KerasEngine
 from octtutor.model.evaluation import shared_with_training
 from octtutor.model.loading import Progress
-from octtutor.model.maps import colour, to_scan_size
+from octtutor.model.maps import overlay, to_scan_size
 from octtutor.stats.figures import model_figures
 from octtutor.stats.intervals import Figure
 from octtutor.stats.pairs import mcnemar, mean_by_patient, swap_test
@@ -238,9 +238,7 @@ def side_by_side(item: Differing, colours: str = "inferno") -> bytes:
     """Draw a scan, and over it the map of either model, as one PNG of three scans' width."""
     grey = np.repeat(item.scan[..., None], 3, axis=-1)
     shown = [grey]
-    for level in item.maps:
-        share = 0.6 * np.sqrt(level)[..., None]
-        shown.append(np.round(grey * (1 - share) + colour(level, colours) * share).astype(np.uint8))
+    shown.extend(overlay(item.scan, level, colours) for level in item.maps)
     return bytes(cv2.imencode(".png", np.concatenate(shown, axis=1))[1])
 
 

@@ -27,7 +27,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from octtutor.errors import ModelError
-from octtutor.model.card import FAMILIARITY, read_card
+from octtutor.model.card import FAMILIARITY, read_card, read_part
 
 METHOD = (
     "Mahalanobis distance of the pooled feature map, with a plane between scans and drawn pictures"
@@ -118,13 +118,7 @@ def open_gauge(folder: Path) -> Gauge | None:
     card = read_card(folder)
     if not card.familiarity:
         return None
-    try:
-        data = (folder / FAMILIARITY).read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"Expected {FAMILIARITY} in the model folder {folder.name!r}. It cannot be read "
-            f"({error.strerror}). Copy the whole folder again."
-        ) from error
+    data = read_part(folder, FAMILIARITY)
     found = hashlib.sha256(data).hexdigest()
     if found != card.familiarity.get("sha256"):
         raise _damaged(folder, f"SHA-256 {found[:12]}…, not the card's")

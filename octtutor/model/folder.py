@@ -12,7 +12,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from octtutor.errors import BadInputError, ModelError
-from octtutor.model.card import WEIGHTS, Card, read_card, write_card
+from octtutor.model.card import WEIGHTS, Card, read_card, read_part, write_card
 from octtutor.model.network import Network, build_from_card
 from octtutor.model.preprocess import Preprocessing
 
@@ -128,13 +128,7 @@ def _fill(folder: Path, network: Network, card: Card, extras: dict[str, bytes]) 
 
 
 def _read_weights(folder: Path, card: Card) -> bytes:
-    try:
-        data = (folder / WEIGHTS).read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"Expected {WEIGHTS} in the model folder {folder.name!r}. It cannot be read "
-            f"({error.strerror}). Copy the whole folder again."
-        ) from error
+    data = read_part(folder, WEIGHTS)
     found = hashlib.sha256(data).hexdigest()
     if found != card.weights_sha256:
         raise ModelError(

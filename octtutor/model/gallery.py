@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
-from octtutor.model.maps import colour
+from octtutor.model.maps import overlay
 
 SIDE = 320
 """Pixels of a picture's longer side."""
@@ -20,7 +20,6 @@ PER_CELL = 250
 """Scans that are kept of each pair of truth and answer."""
 SCAN = "scan"
 _QUALITY = [cv2.IMWRITE_WEBP_QUALITY, 62]
-_STRENGTH = 0.6
 Floats = npt.NDArray[np.float32]
 Cell = tuple[int, int]
 """Truth and answer, indices into LABELS."""
@@ -104,12 +103,6 @@ def shrink(scan: Pixels, side: int = SIDE) -> Pixels:
         return scan
     size = max(1, round(scan.shape[1] * scale)), max(1, round(scan.shape[0] * scale))
     return cv2.resize(scan, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-
-
-def overlay(scan: Pixels, level: Floats, colours: str = "inferno") -> Pixels:
-    """Draw a map, float32 (height, width) in [0, 1], over a scan: uint8 (height, width, 3), BGR."""
-    share = _STRENGTH * np.sqrt(level)[..., None]
-    return np.round(scan[..., None] * (1 - share) + colour(level, colours) * share).astype(np.uint8)
 
 
 def _rank(cell: Cell, chance: float) -> float:

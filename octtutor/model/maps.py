@@ -4,7 +4,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from octtutor.datasets.decode import Pixels
+
 Floats = npt.NDArray[np.float32]
+_STRENGTH = 0.6
+"""Share of the colour where the map is 1."""
 COLOURS = {"inferno": cv2.COLORMAP_INFERNO, "jet": cv2.COLORMAP_JET}
 """`inferno` is perceptually even; `jet` is what the article used."""
 
@@ -24,6 +28,16 @@ def to_scan_size(raw: Floats, height: int, width: int) -> Floats:
     large = np.maximum(cv2.resize(raw, (width, height), interpolation=cv2.INTER_CUBIC), 0)
     top = float(large.max())
     return (large / top if top > 0 else np.zeros_like(large)).astype(np.float32)
+
+
+def overlay(scan: Pixels, level: Floats, colours: str = "inferno") -> Pixels:
+    """Draw a map, float32 (height, width) in [0, 1], over a scan, uint8 (height, width).
+
+    Returns:
+        uint8 (height, width, 3), BGR; `colours` is a key of COLOURS.
+    """
+    share = _STRENGTH * np.sqrt(level)[..., None]
+    return np.round(scan[..., None] * (1 - share) + colour(level, colours) * share).astype(np.uint8)
 
 
 def colour(level: Floats, colours: str) -> npt.NDArray[np.uint8]:

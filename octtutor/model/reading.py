@@ -34,7 +34,7 @@ from octtutor.model.engine import KerasEngine
 from octtutor.model.explaining import DEFAULT_METHOD, explain
 from octtutor.model.familiarity import open_gauge
 from octtutor.model.loading import Progress
-from octtutor.model.maps import colour
+from octtutor.model.maps import overlay
 
 
 def predict_sources(
@@ -120,7 +120,7 @@ def explain_path(
     wanted = [LABELS.index(one) for one in (explained, against) if one is not None]
     levels = explain(engine, scan, wanted, method, progress)
     level = levels[0]
-    write_atomically(out, _png(np.hstack([_overlay(scan, one, colours) for one in levels])))
+    write_atomically(out, _png(np.hstack([overlay(scan, one, colours) for one in levels])))
     if map_file is not None:
         buffer = io.BytesIO()
         np.save(buffer, level)
@@ -151,13 +151,6 @@ def _read_one(source: str, slice_: int | None) -> tuple[Pixels, str]:
 
 def _open_url(url: str, get: Callable[[str], bytes] = fetch) -> Volume:
     return open_stream(partial(io.BytesIO, get(url)), PurePosixPath(urlsplit(url).path).name)
-
-
-def _overlay(
-    scan: Pixels, level: npt.NDArray[np.float32], colours: str, strength: float = 0.6
-) -> Pixels:
-    share = strength * np.sqrt(level)[..., None]
-    return np.round(scan[..., None] * (1 - share) + colour(level, colours) * share).astype(np.uint8)
 
 
 def _png(picture: Pixels) -> bytes:

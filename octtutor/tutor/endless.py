@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from octtutor.core.case import Case, Deck
 from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.decode import to_png
 from octtutor.phantom import make
 from octtutor.phantom.retold import DECK_SIZE
 from octtutor.store.contract import Store
@@ -52,7 +51,11 @@ class Endless:
         return len(LABELS) * max(0, _per_class(size) - fewest)
 
     def draw(
-        self, trainee_id: str | None, size: int, progress: Callable[[int, int], None] | None = None
+        self,
+        trainee_id: str | None,
+        size: int,
+        progress: Callable[[int, int], None] | None = None,
+        announce: Callable[[int], None] | None = None,
     ) -> None:
         """Draw what is missing; see SECONDS_A_SCAN.
 
@@ -60,6 +63,7 @@ class Endless:
             trainee_id: see `missing`.
             size: see `missing`.
             progress: called with (done, total).
+            announce: called with the number of scans before the first is drawn.
 
         Raises:
             SettingsError: the data home cannot be written.
@@ -67,6 +71,8 @@ class Endless:
         total = self.missing(trainee_id, size)
         if not total:
             return
+        if announce:
+            announce(total)
         deck = self._store.find_deck(ENDLESS) or Deck(ENDLESS, _TITLE, True, True, self._clock())
         self._store.put_deck(replace(deck, synthetic=True, complete=True))
         first = self._store.count_cases(ENDLESS)
@@ -80,9 +86,9 @@ class Endless:
         rng = np.random.default_rng(np.random.SeedSequence([_SEED, index]))
         phantom = make(label, rng, DECK_SIZE)
         patient = str(_FIRST_PATIENT + index)
-        mask = self._images.put(_png(phantom.mask)) if phantom.mask.any() else None
+        mask = self._images.put(to_png(phantom.mask)) if phantom.mask.any() else None
         return Case(
-            sha256=self._images.put(_png(phantom.scan)),
+            sha256=self._images.put(to_png(phantom.scan)),
             label=label,
             patient=patient,
             name=f"{label}-{patient}-1.png",
@@ -95,7 +101,3 @@ class Endless:
 def _per_class(size: int) -> int:
     """Return how many unseen scans a class should have, so that adaptive order can choose."""
     return -(-min(size, MOST_AT_ONCE) // 3) + 1
-
-
-def _png(image: npt.NDArray[np.uint8]) -> bytes:
-    return bytes(cv2.imencode(".png", image)[1])

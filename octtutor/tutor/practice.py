@@ -214,6 +214,14 @@ class Practice:
         """Whether an exam of a trainee runs."""
         return self._running_exam(trainee_id) is not None
 
+    def is_watched(self, trainee_id: str) -> bool:
+        """Whether an exam of a trainee runs, or they are in a session that goes on."""
+        latest = self._store.find_latest_attempt(trainee_id)
+        if latest is None or latest.ended_at is not None:
+            return False
+        session = self._store.find_session(latest.session) if latest.session else None
+        return latest.options.is_exam or (session is not None and session.is_open)
+
     def _running_exam(self, trainee_id: str) -> Attempt | None:
         latest = self._store.find_latest_attempt(trainee_id)
         runs = latest is not None and latest.options.is_exam and latest.ended_at is None

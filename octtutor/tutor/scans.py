@@ -1,9 +1,10 @@
 """Decks as educators see them: what they hold, and more scans for them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from octtutor.core.case import DeckSummary
-from octtutor.errors import BadInputError
+from octtutor.errors import BadInputError, StoreError
 from octtutor.store.contract import Store
 from octtutor.tutor.endless import ENDLESS
 from octtutor.tutor.importing import EMBEDDED, Imported, Progress, import_scans
@@ -20,6 +21,14 @@ class Scans:
     def decks(self) -> tuple[DeckSummary, ...]:
         """Return all decks by name, with what they hold."""
         return self._store.summarise_decks()
+
+    def is_case(self, sha256: str) -> bool:
+        """Whether a file, by its SHA-256, is a case of any deck."""
+        for deck in self._store.decks():
+            with suppress(StoreError):
+                self._store.get_case(deck.name, sha256)
+                return True
+        return False
 
     def add(
         self, path: Path, name: str | None, title: str | None, progress: Progress | None = None

@@ -1,7 +1,6 @@
 """The educators' tab Annotate: projects, reading, settling, figures, the log, files and decks."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -25,8 +24,8 @@ from octtutor.ui.educator import told
 from octtutor.ui.outline import build_outline
 from octtutor.ui.outline_texts import COLOURS
 from octtutor.ui.texts import FULL_NAMES, TRAIN
+from octtutor.ui.viewer import ASSETS
 
-ASSETS = Path(__file__).parent / "assets"
 KINDS = [".csv", ".json", ".jsonl", ".ndjson", ".zip", ".tar", ".gz", ".tgz"]
 Fill = dict[Any, Any]
 """Updates by component."""

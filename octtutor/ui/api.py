@@ -13,7 +13,7 @@ from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import Pixels
 from octtutor.model.explaining import DEFAULT_METHOD, find_method
 from octtutor.model.library import Answer, parse_label
-from octtutor.model.maps import colour
+from octtutor.model.maps import overlay
 from octtutor.model.trust import WHAT_A_MAP_IS
 from octtutor.ui.desk import told
 from octtutor.ui.read import Models
@@ -22,7 +22,6 @@ from octtutor.ui.read_texts import READ
 from octtutor.ui.texts import PURPOSE
 
 Reply = dict[str, Any]
-_STRENGTH = 0.6
 """How far the strongest place of a map covers the scan, in an overlay."""
 
 
@@ -148,9 +147,7 @@ def _map_uri(level: npt.NDArray[np.float32]) -> str:
 
 
 def _overlay_uri(scan: Pixels, level: npt.NDArray[np.float32]) -> str:
-    share = _STRENGTH * np.sqrt(level)[..., None]
-    mixed = scan[..., None] * (1 - share) + colour(level, "inferno") * share
-    return _png(np.round(mixed).astype(np.uint8))
+    return _png(overlay(scan, level))
 
 
 def _png(picture: npt.NDArray[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,6 +18,7 @@ from octtutor.ui.browser import Browser, need_trainee, trainee_of
 from octtutor.ui.outcome import outcome_html
 from octtutor.ui.results_card import results_card
 from octtutor.ui.texts import DESK, FULL_NAMES, JOIN, KEYS, OUTCOME, START
+from octtutor.ui.viewer import viewer_html, viewer_script
 from octtutor.ui.views import (
     IDLE,
     View,
@@ -29,7 +29,6 @@ from octtutor.ui.views import (
     waiting_view,
 )
 
-ASSETS = Path(__file__).parent / "assets"
 Contrast = Callable[[Reveal], str]
 """Returns HTML of two scans to compare after a confusion, empty where there is none."""
 NOTHING_TOLD = "False:None:False"
@@ -350,8 +349,8 @@ _SHOWN = 7
 def _build_desk() -> gr.HTML:
     return gr.HTML(
         value=IDLE,
-        html_template=(ASSETS / "desk.html").read_text("utf-8"),
-        js_on_load=(ASSETS / "desk.js").read_text("utf-8"),
+        html_template=viewer_html("desk.html"),
+        js_on_load=viewer_script("desk.js"),
         apply_default_css=False,
         labels=[str(label) for label in LABELS],
         texts=DESK,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,8 +12,8 @@ from octtutor.ui.doorkeeper import RequireEducator
 from octtutor.ui.educator import told
 from octtutor.ui.evaluate_handlers import PAGE, EvaluateHandlers, Form, Looking, Now, read_cell
 from octtutor.ui.evaluate_texts import EVALUATE
+from octtutor.ui.viewer import ASSETS
 
-ASSETS = Path(__file__).parent / "assets"
 KINDS = [".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"]
 _EVERY = 2.0
 """Seconds between two looks at an evaluation that is at work."""

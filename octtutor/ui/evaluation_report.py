@@ -22,8 +22,8 @@ from octtutor.model.loading import Progress
 from octtutor.stats.evaluation import measure
 from octtutor.ui.evaluate_texts import EVALUATION
 from octtutor.ui.evaluate_views import Part, figure_parts, group_view, notes_view, title
+from octtutor.ui.viewer import ASSETS
 
-ASSETS = Path(__file__).parent / "assets"
 WRONG_SHOWN, RIGHT_SHOWN = 40, 24
 """Scans whose pictures are in the file, of each pair of truth and answer."""
 

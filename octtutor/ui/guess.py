@@ -7,12 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from octtutor.errors import OctTutorError
 from octtutor.store.contract import Store
 from octtutor.tutor.guessing import Card, Score, deal, score
 from octtutor.tutor.ports import Images
 from octtutor.ui.browser import Browser, trainee_of
-from octtutor.ui.desk import QUIET, message
+from octtutor.ui.desk import QUIET, told
 from octtutor.ui.figures import number
 from octtutor.ui.pictures import scan_uri
 from octtutor.ui.texts import GUESS
@@ -101,21 +100,14 @@ def build_guess(handlers: GuessHandlers, browser: gr.BrowserState) -> None:
     filled = [dealt, shown, choice, begin]
 
     def start(kept: Browser) -> tuple[Any, ...]:
-        return _shown(*_told(lambda: handlers.begin(kept)))
+        return _shown(*told(lambda: handlers.begin(kept)))
 
     def guess(synthetic: bool) -> Callable[[Any], tuple[Any, ...]]:
-        return lambda at: _shown(*_told(lambda: handlers.guess(at, synthetic)))
+        return lambda at: _shown(*told(lambda: handlers.guess(at, synthetic)))
 
     begin.click(start, [browser], filled, **QUIET)
     real.click(guess(False), [dealt], filled, **QUIET)
     drawn.click(guess(True), [dealt], filled, **QUIET)
-
-
-def _told(use: Callable[[], tuple[Round | None, str]]) -> tuple[Round | None, str]:
-    try:
-        return use()
-    except OctTutorError as error:
-        raise message(error) from error
 
 
 def _shown(dealt: Round | None, html: str) -> tuple[Any, ...]:

@@ -10,7 +10,6 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -33,8 +32,8 @@ from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError
 from octtutor.ui.outline_texts import COLOURS, FAULTS, OUTLINE, OUTLINE_KEYS, SHORT
 from octtutor.ui.pictures import scan_uri
+from octtutor.ui.viewer import ASSETS
 
-ASSETS = Path(__file__).parent / "assets"
 LIBRARY = "vendor/konva-10.9.1.min.js"
 """Where the page finds Konva: below the page's address, and below `ASSETS`."""
 MAX_BRUSH = 80

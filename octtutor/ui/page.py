@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from octtutor.ui.api import Service, build_api
-from octtutor.ui.desk import ASSETS, DeskHandlers, build_desk
+from octtutor.ui.desk import DeskHandlers, build_desk
 from octtutor.ui.exams import ExamsHandlers, build_exams_tab
 from octtutor.ui.guess import GuessHandlers, build_guess
 from octtutor.ui.learn import LearnHandlers, build_learn_tab
@@ -14,6 +14,7 @@ from octtutor.ui.practise import PractiseHandlers, build_practise_tab
 from octtutor.ui.progress import ProgressHandlers, build_progress_tab
 from octtutor.ui.read import ReadHandlers, build_read_tab
 from octtutor.ui.texts import EDUCATORS, PURPOSE, TAGLINE, TITLE
+from octtutor.ui.viewer import ASSETS
 
 ACCENT = "#f2e6cf"
 STYLES = ("page.css", "learn.css", "guess.css", "progress.css", "board.css", "read.css")

@@ -49,6 +49,11 @@ def map_uri(raw: npt.NDArray[np.float32], colours: str, aspect: float) -> str | 
 def _draw_map(data: bytes, shape: tuple[int, ...], colours: str, aspect: float) -> str:
     raw = np.frombuffer(data, np.float32).reshape(shape)
     level = to_scan_size(raw, _MAP_SIDE, round(_MAP_SIDE * aspect))
+    return tinted_uri(level, colours)
+
+
+def tinted_uri(level: npt.NDArray[np.float32], colours: str) -> str:
+    """Encode a map, float32 (height, width) in [0, 1], coloured, the more opaque the higher."""
     alpha = np.round(255 * np.sqrt(level)).astype(np.uint8)
     picture = np.dstack([colour(level, colours), alpha])
     return _uri("webp", cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes())

@@ -112,9 +112,11 @@ class PractiseHandlers:
         if deck != ENDLESS:
             return size
         size = min(size, MOST_AT_ONCE)
-        if missing := self._endless.missing(trainee_id, size):
-            say(START["drawing"].format(n=missing, seconds=max(1, missing * SECONDS_A_SCAN)))
-            self._endless.draw(trainee_id, size)
+
+        def announce(n: int) -> None:
+            say(START["drawing"].format(n=n, seconds=max(1, n * SECONDS_A_SCAN)))
+
+        self._endless.draw(trainee_id, size, announce=announce)
         return size
 
     def join(self, browser: Browser, nickname: str, code: str, address: str) -> Screen:

@@ -17,7 +17,6 @@ from octtutor.model.explaining import DEFAULT_METHOD, find_method
 from octtutor.model.library import Maps, Model
 from octtutor.model.trust import trust_card
 from octtutor.ui.browser import Browser, trainee_of
-from octtutor.ui.desk import ASSETS
 from octtutor.ui.read_files import KEPT, MAX_FILES, MAX_UPLOAD, Intake, Sitting
 from octtutor.ui.read_texts import READ
 from octtutor.ui.read_views import (
@@ -30,6 +29,7 @@ from octtutor.ui.read_views import (
     lessons,
     maps_view,
 )
+from octtutor.ui.viewer import viewer_html, viewer_script
 
 Step = tuple[Sitting | None, View]
 _BARS = 40
@@ -192,8 +192,8 @@ def build_read_tab(
 def _build_room(urls: bool) -> gr.HTML:
     return gr.HTML(
         value=START,
-        html_template=(ASSETS / "read.html").read_text("utf-8"),
-        js_on_load=(ASSETS / "read.js").read_text("utf-8"),
+        html_template=viewer_html("read.html"),
+        js_on_load=viewer_script("read.js"),
         apply_default_css=False,
         labels=[str(label) for label in LABELS],
         lessons=lessons(),

@@ -1,6 +1,5 @@
 """What the tab Read a scan shows, as its script draws it. Plain dictionaries."""
 
-import base64
 import html
 from dataclasses import asdict
 from typing import Any
@@ -14,10 +13,10 @@ from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.datasets.decode import Pixels
 from octtutor.model.explaining import METHODS
 from octtutor.model.library import Answer, Maps
-from octtutor.model.maps import COLOURS, colour
+from octtutor.model.maps import COLOURS
 from octtutor.model.trust import WHAT_A_MAP_IS, Trust
 from octtutor.ui.learn_texts import CHAPTERS
-from octtutor.ui.pictures import scan_uri
+from octtutor.ui.pictures import scan_uri, tinted_uri
 from octtutor.ui.read_files import Sitting
 from octtutor.ui.read_texts import READ
 from octtutor.ui.texts import FULL_NAMES, LOOK_FOR, PURPOSE, TELL_APART
@@ -83,10 +82,7 @@ def level_uri(level: npt.NDArray[np.float32], colours: str) -> str | None:
         return None
     scale = min(1.0, _MAP_SIDE / max(level.shape))
     small = cv2.resize(level, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    alpha = np.round(255 * np.sqrt(np.clip(small, 0, 1))).astype(np.uint8)
-    picture = np.dstack([colour(np.asarray(small, np.float32), colours), alpha])
-    data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
-    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    return tinted_uri(np.clip(small, 0, 1).astype(np.float32), colours)
 
 
 def lessons() -> View:

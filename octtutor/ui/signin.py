@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from octtutor.errors import NotAllowedError, OctTutorError, TooManyGuessesError
 from octtutor.tutor.educators import SESSION, WITHIN
-from octtutor.ui.desk import ASSETS
 from octtutor.ui.doorkeeper import COOKIE, Doorkeeper
 from octtutor.ui.texts import SIGN_IN
+from octtutor.ui.viewer import ASSETS
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "

@@ -69,7 +69,7 @@ def run_octtutor(home: Path, *words: object) -> None:
     subprocess.run(command, env=environment, check=True, timeout=300, capture_output=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
@@ -108,3 +108,9 @@ def _open(browser: Browser, **options) -> Iterator[Page]:
 def choose_deck(page: Page, title: str) -> None:
     """Pick a deck by a part of its title."""
     page.locator("#deck label", has_text=title).click()
+
+
+def look_at(page: Page, name: str) -> None:
+    """Keep a picture of the page, where OCTTUTOR_SCREENSHOTS names a folder for them."""
+    if folder := os.environ.get("OCTTUTOR_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

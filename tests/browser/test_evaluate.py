@@ -1,6 +1,5 @@
 """The tab Evaluate in Chromium: scans in, figures and maps out, a report that stands alone."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import look_at, serving
 from tests.browser.test_educator import no_wider_than_the_window
 from tests.conftest import write_scans
 
@@ -31,12 +30,6 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(ward: Path, chromium: str) -> Iterator[str]:
     with serving(ward.parent / "home") as served:
         yield served
-
-
-def look_at(page: Page, name: str) -> None:
-    """Keep a picture of the page, where OCTTUTOR_SCREENSHOTS names a folder for them."""
-    if folder := os.environ.get("OCTTUTOR_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def open_room(page: Page, address: str) -> None:

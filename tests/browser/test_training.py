@@ -1,13 +1,11 @@
 """The training room in Chromium: the whole way, from scans to a published model and back."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import run_octtutor, serving
+from tests.browser.conftest import look_at, run_octtutor, serving
 from tests.browser.test_educator import no_wider_than_the_window
 from tests.conftest import write_scans
 
@@ -24,12 +22,6 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
     run_octtutor(folder / "home", "data", "import", scans, "--as", "ward")
     with serving(folder / "home") as served:
         yield served
-
-
-def look_at(page: Page, name: str) -> None:
-    """Keep a picture of the page, where OCTTUTOR_SCREENSHOTS names a folder for them."""
-    if folder := os.environ.get("OCTTUTOR_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def open_room(page: Page, address: str) -> None:

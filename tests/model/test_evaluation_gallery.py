@@ -3,7 +3,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from octtutor.model.gallery import Gallery, overlay, shrink
+from octtutor.model.gallery import Gallery, shrink
+from octtutor.model.maps import overlay
 
 SCAN = np.full((40, 60), 90, np.uint8)
 MAP = {"DME": np.zeros((40, 60), np.float32)}

@@ -1,6 +1,5 @@
 """The tab Evaluate and the report: what they show, what they refuse. No model is loaded."""
 
-import inspect
 import re
 import shutil
 from dataclasses import replace
@@ -8,14 +7,12 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 
-from octtutor.core.educator import Educator
 from octtutor.datasets.images import ImageFolder
 from octtutor.datasets.listing import read_listing
-from octtutor.errors import BadInputError, ModelError, NotAllowedError
+from octtutor.errors import BadInputError, ModelError
 from octtutor.jobs.evaluating import EvaluationOrder, Evaluations, Ordered
 from octtutor.jobs.state import DONE, FAILED, RUNNING, State, living, write_state
 from octtutor.model.gallery import Gallery
@@ -30,6 +27,7 @@ from octtutor.ui.evaluate_texts import PUBLISHED_MODELS
 from octtutor.ui.evaluate_views import figure_parts, notes_view
 from octtutor.ui.evaluation_report import RIGHT_SHOWN, evaluation_report_html
 from tests.conftest import MODEL, ROOT, Clock, write_scans
+from tests.ui.refusing import count_refusals
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LABELS = ("CNV", "DME", "DRUSEN", "NORMAL")
@@ -358,19 +356,5 @@ def test_an_evaluation_whose_files_are_gone_says_so(
 
 
 def test_every_handler_asks_first_who_is_asking(handlers: EvaluateHandlers, evaluations: Prepared):
-    def refuse(request: gr.Request) -> Educator:
-        raise NotAllowedError("you are nobody")
-
-    with gr.Blocks() as page, gr.Tabs():
-        build_evaluate_tab(page, handlers, refuse)
-    functions = [block.fn for block in page.fns.values() if block.fn is not None]
-    assert len(functions) >= 12
-    for function in functions:
-        plain = [
-            value
-            for value in inspect.signature(function).parameters.values()
-            if value.kind is value.POSITIONAL_OR_KEYWORD and value.default is value.empty
-        ]
-        with pytest.raises(gr.Error, match="you are nobody"):
-            function(*(None for _ in plain))
+    assert count_refusals(build_evaluate_tab, handlers) >= 12
     assert evaluations.all() == ()

@@ -1,6 +1,5 @@
 """The tab Quizzes: what it shows, what it makes, and what it refuses without losing anything."""
 
-import inspect
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,14 @@ from octtutor.core.educator import Educator
 from octtutor.core.quiz import Attempt, Options, Trainee
 from octtutor.core.quizfile import Fault, case_names
 from octtutor.datasets.images import ImageFolder
-from octtutor.errors import BadInputError, NotAllowedError
+from octtutor.errors import BadInputError
 from octtutor.store.memory import MemoryStore
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.quizzes import HARDEST, Listed, Quizzes
 from octtutor.ui.quizzes import QuizzesHandlers, build_quizzes_tab, quizzes_table
 from octtutor.ui.quizzes_form import EXAM, PICKED, Form, to_form
 from tests.conftest import DECK, ROOT, Clock, write_scans
+from tests.ui.refusing import count_refusals
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 MINE = Form(key="mine", title="Mine", deck="ward", cnv=2, dme=1, drusen=0, normal=None)
@@ -257,21 +257,7 @@ def test_the_forms_fields_are_laid_out_in_the_order_of_the_form(handlers: Quizze
 
 
 def test_every_handler_asks_first_who_is_asking(handlers: QuizzesHandlers, own: Path):
-    def refuse(request: gr.Request) -> Educator:
-        raise NotAllowedError("you are nobody")
-
-    with gr.Blocks() as page, gr.Tabs():
-        build_quizzes_tab(page, handlers, refuse)
-    functions = [block.fn for block in page.fns.values() if block.fn is not None]
-    assert len(functions) == 6
-    for function in functions:
-        plain = [
-            value
-            for value in inspect.signature(function).parameters.values()
-            if value.kind is value.POSITIONAL_OR_KEYWORD and value.default is value.empty
-        ]
-        with pytest.raises(gr.Error, match="you are nobody"):
-            function(*(None for _ in plain))
+    assert count_refusals(build_quizzes_tab, handlers) == 6
     assert not own.exists()
 
 

@@ -6,6 +6,7 @@ const find = (selector) => element.querySelector(selector);
 const desk = find(".desk");
 const stage = find(".stage");
 const plane = find(".plane");
+const stages = [stage];
 const scan = find("img.scan");
 const map = find("img.map");
 const answers = find(".answers");
@@ -17,7 +18,6 @@ let sentAt = 0;
 let toldAt = 0;
 let startedAt = 0;
 let shownClass = null;
-let zoom = { k: 1, x: 0, y: 0 };
 let retry = null;
 let mark = null;
 let endsAt = null;
@@ -511,17 +511,8 @@ function onKey(event) {
   }
 }
 
-// ---- zoom, pan, light ------------------------------------------------------------------
-function fit() {
-  if (!view.width || !stage.clientWidth) return;
-  const k = Math.min(stage.clientWidth / view.width, stage.clientHeight / view.height);
-  plane.style.width = `${Math.floor(view.width * k)}px`;
-  plane.style.height = `${Math.floor(view.height * k)}px`;
-}
-
-function place() {
-  plane.style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.k})`;
-  stage.classList.toggle("zoomed", zoom.k > 1);
+// ---- zoom, pan, light: see viewer.js ---------------------------------------------------
+function drawSplit() {
   const line = find(".split-line");
   const split = Number(find(".split").value);
   line.hidden = map.hidden || split <= 0 || split >= 100;
@@ -529,78 +520,7 @@ function place() {
   line.style.left = `${box.left - stage.getBoundingClientRect().left + (box.width * split) / 100}px`;
 }
 
-function zoomBy(factor, at) {
-  const box = stage.getBoundingClientRect();
-  const point = at || { x: box.left + box.width / 2, y: box.top + box.height / 2 };
-  const k = Math.min(12, Math.max(1, zoom.k * factor));
-  const centre = { x: point.x - box.left - box.width / 2, y: point.y - box.top - box.height / 2 };
-  zoom.x = centre.x - ((centre.x - zoom.x) * k) / zoom.k;
-  zoom.y = centre.y - ((centre.y - zoom.y) * k) / zoom.k;
-  zoom.k = k;
-  keepInside();
-  place();
-}
-
-function keepInside() {
-  const width = plane.offsetWidth, height = plane.offsetHeight;
-  const limit = (side, room) => Math.max(0, (side * zoom.k - room) / 2);
-  const [x, y] = [limit(width, stage.clientWidth), limit(height, stage.clientHeight)];
-  zoom.x = Math.min(x, Math.max(-x, zoom.x));
-  zoom.y = Math.min(y, Math.max(-y, zoom.y));
-}
-
-function resetView() {
-  fit();
-  zoom = { k: 1, x: 0, y: 0 };
-  find(".brightness").value = 100;
-  find(".contrast").value = 100;
-  light();
-  place();
-}
-
-function light() {
-  scan.style.filter = `brightness(${find(".brightness").value}%) contrast(${find(".contrast").value}%)`;
-}
-
-const pointers = new Map();
-let pressed = null;
-function onPointer(event) {
-  if (event.type === "pointerdown") {
-    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    pressed = pointers.size === 1 ? { x: event.clientX, y: event.clientY } : null;
-    if (zoom.k > 1 || pointers.size > 1) stage.setPointerCapture(event.pointerId);
-    return;
-  }
-  if (event.type !== "pointermove") {
-    const moved = pressed ? Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) : Infinity;
-    if (event.type === "pointerup" && moved < 6) markAt(event);
-    pointers.delete(event.pointerId);
-    return;
-  }
-  const before = pointers.get(event.pointerId);
-  if (!before) return;
-  const now = { x: event.clientX, y: event.clientY };
-  if (pointers.size === 1) {
-    zoom.x += now.x - before.x;
-    zoom.y += now.y - before.y;
-    keepInside();
-    place();
-  } else {
-    const other = [...pointers.entries()].find(([id]) => id !== event.pointerId)[1];
-    const distance = (p) => Math.hypot(p.x - other.x, p.y - other.y);
-    zoomBy(distance(now) / Math.max(1, distance(before)), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-  }
-  pointers.set(event.pointerId, now);
-}
-
-stage.addEventListener("wheel", (event) => {
-  if (phase() === "idle") return;
-  event.preventDefault();
-  zoomBy(Math.exp(-event.deltaY / 400), { x: event.clientX, y: event.clientY });
-}, { passive: false });
-for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) stage.addEventListener(type, onPointer);
-stage.addEventListener("dblclick", (event) => stage.classList.contains("marking") || (zoom.k > 1 ? resetView() : zoomBy(2.5, { x: event.clientX, y: event.clientY })));
-new ResizeObserver(() => { fit(); keepInside(); place(); }).observe(stage);
+watchStages({ placed: drawSplit, tapped: markAt, isIdle: () => phase() === "idle" });
 
 function tick() {
   if (!document.contains(desk)) { clearInterval(clock); document.removeEventListener("keydown", onKey); return; }

@@ -1,0 +1,32 @@
+"""Start a job's process, apart from the server that ordered it."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from octtutor.jobs.state import LOG
+
+PRIORITY = 15
+"""Added to a job's niceness: the page's answers come first."""
+
+
+def spawn(module: str, folder: Path, env: Mapping[str, str]) -> None:
+    """Run `python -m MODULE FOLDER`, which outlives this process; its words go to the log.
+
+    Args:
+        module: its name.
+        folder: the job's.
+        env: all of the process's environment.
+    """
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # closing the server's terminal does not end it
+            env=dict(env),
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # no zombie
