@@ -23,7 +23,7 @@ from octtutor.jobs.gauges import read_gauges
 from octtutor.jobs.order import Order, read_order
 from octtutor.jobs.queue import MODEL, RUN
 from octtutor.jobs.state import DONE, FAILED, STOP, State, read_state, write_state
-from octtutor.jobs.worker import NO_MEMORY
+from octtutor.jobs.worker import NO_MEMORY, tells_no_memory
 from octtutor.model.backend import import_keras_quietly
 from octtutor.settings import Settings
 
@@ -123,7 +123,7 @@ def main(folder: Path) -> int:
     except OctTutorError as error:
         _fail(folder, " ".join(str(error).split()))
     except Exception as error:
-        if _is_no_memory(error):
+        if tells_no_memory(f"{type(error).__name__}: {error}"):
             _log.error("out of memory: %s", str(error)[:300])
             return NO_MEMORY
         _log.exception("the job failed")
@@ -207,14 +207,6 @@ def _die_with_parent() -> None:
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def _is_no_memory(error: Exception) -> bool:
-    text = f"{type(error).__name__}: {error}"
-    return isinstance(error, MemoryError) or any(
-        word in text
-        for word in ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OOM when", "bad_alloc")
-    )
 
 
 def _fail(folder: Path, message: str) -> None:

@@ -38,11 +38,15 @@ def list_scans(folder: Path, listing: Path) -> Path:
     return listing
 
 
-def open_jobs(folder: Path) -> Jobs:
+def open_jobs(folder: Path, *modules: Path) -> Jobs:
+    """Open the jobs of a folder; their processes find modules in these folders first."""
     return Jobs(
         folder / "jobs",
         lambda: datetime.now(UTC),
-        {"OCTTUTOR_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)},
+        {
+            "OCTTUTOR_HOME": str(folder / "home"),
+            "PYTHONPATH": os.pathsep.join(map(str, [*modules, ROOT])),
+        },
     )
 
 
