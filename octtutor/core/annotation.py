@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
@@ -133,6 +133,14 @@ class Kind(StrEnum):
     """An educator decided what holds."""
     RESTORE = "restore"
     """An earlier state was made the present one."""
+    SKETCH = "sketch"
+    """An educator drew regions to settle it with; nothing is settled by that."""
+
+
+READING = (Kind.READ, Kind.UNDO)
+"""What changes an annotator's own reading."""
+SETTLING = (Kind.SETTLE, Kind.RESTORE)
+"""What changes what holds for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,23 @@ class Standing:
     """By annotator."""
     settled: Reading | None
     """What an educator decided, or what was imported."""
+    sketches: dict[str, Reading] = field(default_factory=dict)
+    """What educators drew to settle it with, by educator; settling ends them."""
+
+
+Said = tuple[bool, Diagnosis | None]
+"""Whether a reading calls the scan gradable, and its diagnosis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a scan is; its regions are left out."""
+
+    said: dict[str, Diagnosis | None]
+    """The complete readings by annotator; None: ungradable."""
+    is_settled: bool
+    unblinded: frozenset[str]
+    """Who settled or restored something of it, or drew for that: they know what others said."""
 
 
 class Order(StrEnum):
@@ -219,26 +244,63 @@ class Assignment:
 def standing(entries: Iterable[Entry]) -> Standing:
     """Return how a scan stands after the entries of its log, oldest first."""
     readings: dict[str, Reading] = {}
+    sketches: dict[str, Reading] = {}
     settled: Reading | None = None
     for entry in entries:
         if is_settling(entry):
             settled = entry.after
-        elif entry.after is None:
-            readings.pop(entry.who, None)
+            sketches.clear()
+            continue
+        own = readings if is_reading(entry) else sketches
+        if entry.after is None:
+            own.pop(entry.who, None)
         else:
-            readings[entry.who] = entry.after
-    return Standing(readings, settled)
+            own[entry.who] = entry.after
+    return Standing(readings, settled, sketches)
+
+
+def stages(lines: Iterable[tuple[str, str, Kind, Said | None]]) -> dict[str, Stage]:
+    """Return how far scans are, by SHA-256.
+
+    Args:
+        lines: scan, who, kind and what was said then of entries of the log, oldest first; the last
+            of each scan, annotator and kind are enough.
+    """
+    said: dict[str, dict[str, Diagnosis | None]] = {}
+    settled: dict[str, bool] = {}
+    unblinded: dict[str, set[str]] = {}
+    for sha256, who, kind, after in lines:
+        of_scan = said.setdefault(sha256, {})
+        if kind in SETTLING:
+            settled[sha256] = after is not None
+        if kind not in READING:
+            unblinded.setdefault(sha256, set()).add(who)
+        elif after is not None and (not after[0] or after[1] is not None):
+            of_scan[who] = after[1]
+        else:
+            of_scan.pop(who, None)
+    return {
+        sha256: Stage(of_scan, settled.get(sha256, False), frozenset(unblinded.get(sha256, ())))
+        for sha256, of_scan in said.items()
+    }
 
 
 def is_settling(entry: Entry) -> bool:
-    """Whether an entry changes what holds for all, and not one annotator's reading."""
-    return entry.kind in (Kind.SETTLE, Kind.RESTORE)
+    """Whether an entry changes what holds for all."""
+    return entry.kind in SETTLING
 
 
-def present(entries: Sequence[Entry], who: str, settling: bool) -> Reading | None:
-    """Return what an entry by `who` would replace: their own reading, or what is settled."""
+def is_reading(entry: Entry) -> bool:
+    """Whether an entry changes an annotator's own reading."""
+    return entry.kind in READING
+
+
+def present(entries: Sequence[Entry], who: str, kind: Kind = Kind.READ) -> Reading | None:
+    """Return what an entry by `who` would replace: their reading or sketch, or what is settled."""
     stand = standing(entries)
-    return stand.settled if settling else stand.readings.get(who)
+    if kind in SETTLING:
+        return stand.settled
+    return (stand.readings if kind in READING else stand.sketches).get(who)
 
 
 def check_reading(reading: Reading, width: int, height: int) -> Reading:

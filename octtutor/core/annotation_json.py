@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from octtutor.core.annotation import Box, Brush, Ellipse, Mark, Polygon, Reading, Shape, Spot
+from octtutor.core.annotation import Box, Brush, Ellipse, Mark, Polygon, Reading, Said, Shape, Spot
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.errors import BadInputError
 
@@ -33,6 +33,23 @@ def reading_from_json(text: str | None) -> Reading | None:
         BadInputError: it is something else.
     """
     return None if text is None else reading_from_dict(json.loads(text))
+
+
+def said_from_json(text: str | None) -> Said | None:
+    """Read of what `reading_to_json` wrote only what the reading says; regions are passed over.
+
+    Raises:
+        BadInputError: it is something else.
+    """
+    if text is None:
+        return None
+    values = json.loads(text)
+    try:
+        diagnosis = values["diagnosis"]
+        is_gradable = _of(bool, values["gradable"])
+        return is_gradable, Diagnosis(diagnosis) if diagnosis is not None else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise _wrong("a reading", values) from error
 
 
 def reading_to_dict(reading: Reading) -> dict[str, Any]:

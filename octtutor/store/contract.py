@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from octtutor.core.annotation import Assignment, Entry, Project
+from octtutor.core.annotation import Assignment, Entry, Project, Stage
 from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.educator import Educator, Guess, SignIn
@@ -333,8 +333,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
-        """Return a project's assignments, oldest first."""
+    def assignments_in(self, project: str, who: str | None = None) -> tuple[Assignment, ...]:
+        """Return a project's assignments, or one annotator's there, oldest first."""
+
+    @abstractmethod
+    def find_assignment(self, project: str, sha256: str, who: str) -> Assignment | None:
+        """Return the assignment of a scan to an annotator."""
 
     @abstractmethod
     def append_entry(self, entry: Entry) -> None:
@@ -350,8 +354,15 @@ class Store(ABC):
         """Return a scan's log in a project, oldest first."""
 
     @abstractmethod
-    def entries_in(self, project: str) -> tuple[Entry, ...]:
-        """Return a project's log, oldest first."""
+    def entries_in(self, project: str, who: str | None = None) -> tuple[Entry, ...]:
+        """Return a project's log, or one annotator's part of it, oldest first."""
+
+    @abstractmethod
+    def stages_in(self, project: str) -> dict[str, Stage]:
+        """Return how far each scan of a project is that has a log, by SHA-256.
+
+        It is the view of the log that a queue goes by; no region is read for it.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar
 
-from octtutor.core.annotation import Assignment, Entry, Project
+from octtutor.core.annotation import Assignment, Entry, Project, Stage, stages
 from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS
@@ -505,10 +505,16 @@ class MemoryStore(Store):
         self._assignments[project, sha256, who] = again
 
     @_alone
-    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
+    def assignments_in(self, project: str, who: str | None = None) -> tuple[Assignment, ...]:
         """See `Store`."""
-        mine = (one for one in self._assignments.values() if one.project == project)
+        of_it = (one for one in self._assignments.values() if one.project == project)
+        mine = (one for one in of_it if who in (None, one.who))
         return tuple(sorted(mine, key=lambda one: (one.opened_at, one.sha256, one.who)))
+
+    @_alone
+    def find_assignment(self, project: str, sha256: str, who: str) -> Assignment | None:
+        """See `Store`."""
+        return self._assignments.get((project, sha256, who))
 
     @_alone
     def append_entry(self, entry: Entry) -> None:
@@ -523,9 +529,19 @@ class MemoryStore(Store):
         return tuple(e for e in self._log if (e.project, e.sha256) == (project, sha256))
 
     @_alone
-    def entries_in(self, project: str) -> tuple[Entry, ...]:
+    def entries_in(self, project: str, who: str | None = None) -> tuple[Entry, ...]:
         """See `Store`."""
-        return tuple(entry for entry in self._log if entry.project == project)
+        of_it = (entry for entry in self._log if entry.project == project)
+        return tuple(entry for entry in of_it if who in (None, entry.who))
+
+    @_alone
+    def stages_in(self, project: str) -> dict[str, Stage]:
+        """See `Store`."""
+        return stages(
+            (e.sha256, e.who, e.kind, (e.after.gradable, e.after.diagnosis) if e.after else None)
+            for e in self._log
+            if e.project == project
+        )
 
     def close(self) -> None:
         """See `Store`."""

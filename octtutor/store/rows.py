@@ -1,13 +1,23 @@
 """Core values to table rows and back. No row leaves the store."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from octtutor.core.annotation import Assignment, Entry, Kind, Order, Project, Source
-from octtutor.core.annotation_json import reading_from_json, reading_to_json
+from octtutor.core.annotation import (
+    Assignment,
+    Entry,
+    Kind,
+    Order,
+    Project,
+    Reading,
+    Said,
+    Source,
+)
+from octtutor.core.annotation_json import reading_from_json, reading_to_json, said_from_json
 from octtutor.core.answer import Answer, Answered, SecondLook, choice_word, parse_choice
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS, Diagnosis
@@ -300,10 +310,25 @@ def from_entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def to_entry(row: RowMapping) -> Entry:
-    """Build a line of the log of a row."""
+def to_entries(found: Iterable[RowMapping]) -> tuple[Entry, ...]:
+    """Build lines of the log of rows; what one ends with, the next often begins with."""
+    read: dict[str | None, Reading | None] = {}
+
+    def reading(text: str | None) -> Reading | None:
+        if text not in read:
+            read[text] = reading_from_json(text)
+        return read[text]
+
+    return tuple(_to_entry(row, reading) for row in found)
+
+
+def _to_entry(row: RowMapping, reading: Callable[[str | None], Reading | None]) -> Entry:
     facts = {key: value for key, value in row.items() if key != "number"}
     facts["kind"], facts["source"] = Kind(facts["kind"]), Source(facts["source"])
-    facts["before"] = reading_from_json(facts["before"])
-    facts["after"] = reading_from_json(facts["after"])
+    facts["before"], facts["after"] = reading(facts["before"]), reading(facts["after"])
     return Entry(**facts)
+
+
+def to_stage_line(row: RowMapping) -> tuple[str, str, Kind, Said | None]:
+    """Build what `stages` takes of a row of the log."""
+    return row["sha256"], row["who"], Kind(row["kind"]), said_from_json(row["after"])

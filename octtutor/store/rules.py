@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from octtutor.core.annotation import Assignment, Entry, is_settling, present
+from octtutor.core.annotation import Assignment, Entry, present
 from octtutor.core.answer import Answer
 from octtutor.core.quiz import Attempt
 from octtutor.errors import StaleError, StoreError
@@ -114,7 +114,7 @@ def check_entry(entry: Entry, log: Sequence[Entry]) -> None:
     Raises:
         StaleError: it does.
     """
-    if present(log, entry.who, is_settling(entry)) != entry.before:
+    if present(log, entry.who, entry.kind) != entry.before:
         raise StaleError(
             "This scan was changed meanwhile, by somebody else or in another tab. Nothing of yours "
             "is written; look at it again."

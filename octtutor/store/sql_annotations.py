@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
-from octtutor.core.annotation import Assignment, Entry, Project
+from octtutor.core.annotation import Assignment, Entry, Project, Stage, stages
 from octtutor.store import rows
 from octtutor.store.rules import (
     check_entry,
@@ -62,7 +73,9 @@ class SqlAnnotations(SqlSessions):
         """See `Store`."""
         with self._write() as db:
             readers = _hold(db, project).readers  # one at a time, whichever server asks
-            given = _assignments(db, project)
+            of_line = assignments.c.sha256.in_([sha256 for sha256, _ in line])
+            is_open = and_(assignments.c.who == who, assignments.c.done_at.is_(None))
+            given = _assignments(db, project, or_(of_line, is_open))
             if running := find_open(given, who):
                 return running
             free = first_free(line, given, who, readers)
@@ -91,8 +104,8 @@ class SqlAnnotations(SqlSessions):
         mine = and_(assignments.c.project == project, assignments.c.who == who)
         with self._write() as db:
             readers = _hold(db, project).readers
-            given = _assignments(db, project)
-            known = next((one for one in given if (one.sha256, one.who) == (sha256, who)), None)
+            given = _assignments(db, project, assignments.c.sha256 == sha256)
+            known = next((one for one in given if one.who == who), None)
             if known is None:
                 raise no_assignment()
             check_reopening(known, given, readers)
@@ -101,10 +114,18 @@ class SqlAnnotations(SqlSessions):
             db.execute(update(assignments).where(place).values(done_at=None, skipped=False))
 
     @translated
-    def assignments_in(self, project: str) -> tuple[Assignment, ...]:
+    def assignments_in(self, project: str, who: str | None = None) -> tuple[Assignment, ...]:
         """See `Store`."""
         with self._read() as db:
-            return _assignments(db, project)
+            return _assignments(db, project, true() if who is None else assignments.c.who == who)
+
+    @translated
+    def find_assignment(self, project: str, sha256: str, who: str) -> Assignment | None:
+        """See `Store`."""
+        query = select(assignments).where(_place(project, sha256, who))
+        with self._read() as db:
+            row = db.execute(query).mappings().first()
+        return rows.to_assignment(row) if row else None
 
     @translated
     def append_entry(self, entry: Entry) -> None:
@@ -121,23 +142,35 @@ class SqlAnnotations(SqlSessions):
             return _log(db, project, sha256)
 
     @translated
-    def entries_in(self, project: str) -> tuple[Entry, ...]:
+    def entries_in(self, project: str, who: str | None = None) -> tuple[Entry, ...]:
         """See `Store`."""
         query = select(annotations).where(annotations.c.project == project)
+        mine = query if who is None else query.where(annotations.c.who == who)
         with self._read() as db:
-            found = db.execute(query.order_by(annotations.c.number)).mappings()
-            return tuple(rows.to_entry(row) for row in found)
+            return rows.to_entries(db.execute(mine.order_by(annotations.c.number)).mappings())
+
+    @translated
+    def stages_in(self, project: str) -> dict[str, Stage]:
+        """See `Store`."""
+        of = annotations.c
+        last = select(func.max(of.number)).where(of.project == project)
+        latest = last.group_by(of.sha256, of.who, of.kind)
+        query = select(of.sha256, of.who, of.kind, of.after).where(of.number.in_(latest))
+        with self._read() as db:
+            return stages(map(rows.to_stage_line, db.execute(query.order_by(of.number)).mappings()))
 
 
 def _log(db: Connection, project: str, sha256: str) -> tuple[Entry, ...]:
     mine = and_(annotations.c.project == project, annotations.c.sha256 == sha256)
     query = select(annotations).where(mine).order_by(annotations.c.number)
-    return tuple(rows.to_entry(row) for row in db.execute(query).mappings())
+    return rows.to_entries(db.execute(query).mappings())
 
 
-def _assignments(db: Connection, project: str) -> tuple[Assignment, ...]:
+def _assignments(
+    db: Connection, project: str, which: ColumnElement[bool]
+) -> tuple[Assignment, ...]:
     order = assignments.c.opened_at, assignments.c.sha256, assignments.c.who
-    query = select(assignments).where(assignments.c.project == project).order_by(*order)
+    query = select(assignments).where(assignments.c.project == project, which).order_by(*order)
     return tuple(rows.to_assignment(row) for row in db.execute(query).mappings())
 
 

@@ -7,8 +7,8 @@ control. Nothing that was said is ever changed: each use case appends to the log
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -24,10 +24,12 @@ from octtutor.core.annotation import (
     Reading,
     Source,
     Spot,
+    Stage,
     Standing,
     agree,
     check_mark,
     check_reading,
+    is_reading,
     is_settling,
     present,
     standing,
@@ -91,7 +93,7 @@ UNORDERED = (
 UNDO_WITHIN = timedelta(seconds=60)
 """How long an answer can be taken back to a scan that others have read: a slip, not a revision."""
 AHEAD = 1000
-"""Scans that the model answers beforehand; about half a minute on two cores."""
+"""Scans that the model answers at a time; about half a minute on two cores."""
 _MOST_KEPT = 50_000
 _SLIGHT = 2.0
 """Pixels; what is wider and higher is taken to hold some."""
@@ -175,6 +177,8 @@ class Dispute:
     """Findings that some saw and others did not."""
     differ_regions: tuple[str, ...] = ()
     """Findings that were outlined in different places."""
+    sketches: dict[str, Reading] = field(default_factory=dict)
+    """What educators drew to settle it with, by educator."""
 
 
 class Annotating:
@@ -258,31 +262,36 @@ class Annotating:
 
     def let_model_read(
         self, project: str, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> int:
+    ) -> tuple[int, int]:
         """Let the model answer scans of a project beforehand: its order goes by these answers.
+
+        Each call adds AHEAD scans at most to those that the model has answered already.
 
         Args:
             project: its name; one in random order needs none.
             progress: called with (done, total).
 
         Returns:
-            How many scans have the model's answer, of at most AHEAD.
+            How many of the scans that lack a reader have the model's answer, and how many there
+            are.
         """
         order = self._project(project)
         if order.order in (Order.RANDOM, Order.DOUBT):
-            return 0
-        cases = sorted(
-            self._store.cases_of(order.deck), key=lambda c: chance(order, "ahead", c.sha256)
-        )[:AHEAD]
+            return 0, 0
+        stages = self._store.stages_in(order.name)
+        left = [c for c in self._store.cases_of(order.deck) if _lacks(stages.get(c.sha256), order)]
         try:
             predictor = self._shelf.current()
         except ModelError:
-            return 0
-        known = 0
-        for done, case in enumerate(cases, 1):
-            known += self._recall(predictor, case.sha256) is not None
-            progress(done, len(cases))
-        return known
+            return 0, len(left)
+        left.sort(key=lambda case: chance(order, "ahead", case.sha256))
+        known = [case for case in left if predictor.knows(case.sha256)]
+        new = [case for case in left if not predictor.knows(case.sha256)][:AHEAD]
+        answered = 0
+        for done, case in enumerate([*known, *new], 1):
+            answered += self._recall(predictor, case.sha256) is not None
+            progress(done, len(known) + len(new))
+        return answered, len(left)
 
     def doubt_labels(
         self, project: str, progress: Callable[[int, int], None] = lambda done, total: None
@@ -363,7 +372,7 @@ class Annotating:
         shown = (model, model_sha256) if source is not Source.HUMAN else (None, None)
         if source is not Source.HUMAN:
             _check_source(log, who, source, shown)
-        before = present(log, who, settling=False)
+        before = present(log, who)
         if said != before or not _is_told(log, who, source):
             self._append(order, sha256, who, Kind.READ, before, said, source, *shown)
         if is_complete(said):
@@ -388,8 +397,8 @@ class Annotating:
                 be seen by then.
         """
         order = self._project(project)
-        last = _last_change(self._store.entries_in(project), who)
-        skipped = _last_skip(self._store.assignments_in(project), who)
+        last = _last_change(self._store.entries_in(project, who))
+        skipped = _last_skip(self._store.assignments_in(project, who))
         if skipped and (last is None or _skipped_at(skipped) >= last.at):
             self._store.reopen_assignment(project, skipped.sha256, who)
         elif last:
@@ -439,12 +448,17 @@ class Annotating:
             who: leave out what this educator may still have to read: they are to read it blind.
         """
         order = self._project(project)
-        given = self._store.assignments_in(project)
-        controls = {one.sha256 for one in given if one.is_control}
         hidden = self.hidden_from(project, who) if who is not None else frozenset()
-        logs = by_scan(self._store.entries_in(project))
-        found = (_dispute(order, sha, log, sha in controls) for sha, log in logs.items())
-        return tuple(each for each in found if each is not None and each.sha256 not in hidden)
+        found = _disputes(order, by_scan(self._store.entries_in(project)), self._controls(project))
+        return tuple(each for each in found if each.sha256 not in hidden)
+
+    def dispute(self, project: str, sha256: str, who: str | None = None) -> Dispute | None:
+        """Return a scan as `disputes` would; None where it is not to be settled (any more)."""
+        order = self._project(project)
+        if who is not None and sha256 in self.hidden_from(project, who):
+            return None
+        log = self._store.entries_of(project, sha256)
+        return _dispute(order, sha256, log, sha256 in self._controls(project))
 
     def hidden_from(self, project: str, who: str) -> frozenset[str]:
         """Return the scans that somebody reads, or may still be given, and is to read blind."""
@@ -452,6 +466,30 @@ class Annotating:
         reading = {one.sha256 for one in room.of(who) if one.done_at is None}
         is_open = room.project.closed_at is None
         return frozenset(reading | {case.sha256 for case in room.free(who) if is_open})
+
+    def sketch(self, project: str, sha256: str, who: str, marks: Iterable[Mark]) -> None:
+        """Append the regions that an educator drew to settle a scan with; none are a drawing too.
+
+        They are kept until the scan is settled, and settle nothing.
+
+        Raises:
+            BadInputError: they cannot be of this scan.
+            NotAllowedError: the educator has this scan to read.
+            StaleError: it was settled meanwhile.
+            StoreError: the scan is not in the project, or gone from the data home.
+        """
+        order = self._project(project)
+        _check_who(who)
+        self._refuse_open(project, sha256, who)
+        self._store.get_case(order.deck, sha256)
+        log = self._store.entries_of(project, sha256)
+        if standing(log).settled is not None:
+            raise StaleError("This scan was settled meanwhile. Go on with another.")
+        drawn = replace(_NOTHING, marks=tuple(marks))
+        drawn = self._checked(sha256, drawn, complete=False) or _NOTHING
+        before = present(log, who, Kind.SKETCH)
+        if drawn != before:
+            self._append(order, sha256, who, Kind.SKETCH, before, drawn)
 
     def settle(
         self,
@@ -507,7 +545,9 @@ class Annotating:
         """Make what an entry of the log said hold again, for all.
 
         Whether an annotator or an educator said it: it becomes what is settled, in the name of
-        who restores it, and everybody's own readings stay theirs.
+        who restores it, and everybody's own readings stay theirs. Regions that were drawn before
+        their annotator gave an answer hold with the answer that they have given since, or else
+        with what is settled.
 
         Raises:
             BadInputError: there is no such entry, or it says nothing that can hold.
@@ -518,15 +558,10 @@ class Annotating:
         _check_who(who)
         self._refuse_open(project, sha256, who)
         log = self._store.entries_of(project, sha256)
-        wanted = next((entry for entry in log if entry.id == entry_id), None)
-        if wanted is None or not (is_settling(wanted) or is_complete(wanted.after)):
-            raise BadInputError(
-                "Expected an entry of this scan's log that gives a diagnosis or calls it "
-                f"ungradable. Received {entry_id[:64]!r}. Choose another."
-            )
-        settled = standing(log).settled
-        if settled != wanted.after:
-            self._append(order, sha256, who, Kind.RESTORE, settled, wanted.after)
+        stand = standing(log)
+        wanted = _restored(log, stand, entry_id)
+        if stand.settled != wanted:
+            self._append(order, sha256, who, Kind.RESTORE, stand.settled, wanted)
 
     def at(self, project: str, sha256: str, time: datetime, who: str | None = None) -> Standing:
         """Return how a scan stood at a time, aware.
@@ -567,25 +602,29 @@ class Annotating:
         logs = by_scan(self._store.entries_in(project.name))
         stands = {sha256: standing(log) for sha256, log in logs.items()}
         readings = [complete_readings(stand) for stand in stands.values()]
-        given = self._store.assignments_in(project.name)
-        controls = {one.sha256 for one in given if one.is_control}
+        controls = self._controls(project.name)
         return Overview(
             project=project,
             scans=self._store.count_cases(project.deck),
             read=sum(map(bool, readings)),
             mine=sum(who in each for each in readings),
-            to_settle=len(self.disputes(project.name)),
+            to_settle=len(_disputes(project, logs, controls)),
             done=sum(
                 result_of(stand, project, sha256 in controls) is not None
                 for sha256, stand in stands.items()
             ),
         )
 
+    def _controls(self, project: str) -> frozenset[str]:
+        """Return the controls that were given to anybody yet."""
+        given = self._store.assignments_in(project)
+        return frozenset(one.sha256 for one in given if one.is_control)
+
     def _look(self, project: Project) -> Room:
-        entries = self._store.entries_in(project.name)
+        stages = self._store.stages_in(project.name)
         cases = self._store.cases_of(project.deck)
         given = self._store.assignments_in(project.name)
-        return Room(project, cases, controls_of(project, cases), given, by_scan(entries))
+        return Room(project, cases, controls_of(project, cases), given, stages)
 
     def _assign(self, project: Project, who: str) -> tuple[Assignment, Room] | None:
         for _ in range(_TRIES):
@@ -631,12 +670,12 @@ class Annotating:
             predictor = self._shelf.current()
         except ModelError:
             return list(cases)
-        known = [case for case in cases if predictor.knows(case.sha256)][:_LOOK]
+        known = islice((case for case in cases if predictor.knows(case.sha256)), _LOOK)
         scores: dict[str, float] = {}
         for case in known:
             prediction = self._recall(predictor, case.sha256)
             if prediction is not None:
-                said = said_by_others(room.logs.get(case.sha256, ()), who) or [case.label]
+                said = said_by_others(room.stages.get(case.sha256), who) or [case.label]
                 scores[case.sha256] = interest(room.project.order, prediction, said)
         first = [case for case in cases if case.sha256 in scores]
         first.sort(key=lambda case: -scores[case.sha256])
@@ -666,7 +705,7 @@ class Annotating:
             width=width,
             height=height,
             synthetic=self._store.get_case(project.deck, given.sha256).synthetic,
-            mine=present(room.logs.get(given.sha256, ()), who, settling=False),
+            mine=present(self._store.entries_of(project.name, given.sha256), who),
             position=sum(one.done_at is not None and not one.skipped for one in room.of(who)) + 1,
             remaining=len(others) + 1,
             may_suggest=project.suggest,
@@ -687,8 +726,7 @@ class Annotating:
         return any(predictor.knows(case.sha256) for case in cases)
 
     def _find_own(self, project: str, sha256: str, who: str | None) -> Assignment | None:
-        given = self._store.assignments_in(project)
-        return next((one for one in given if (one.sha256, one.who) == (sha256, who)), None)
+        return None if who is None else self._store.find_assignment(project, sha256, who)
 
     def _own(self, project: str, sha256: str, who: str) -> Assignment:
         given = self._find_own(project, sha256, who)
@@ -700,7 +738,7 @@ class Annotating:
 
     def _refuse_replaced(self, last: Entry) -> None:
         log = self._store.entries_of(last.project, last.sha256)
-        if present(log, last.who, settling=False) != last.after:
+        if present(log, last.who) != last.after:
             raise StaleError(
                 "Expected your last answer as you gave it. It was changed since, in another tab or "
                 "by an import, and is left as it is now. See the log."
@@ -751,7 +789,7 @@ class Annotating:
         order = self._project(project)
         self._own(project, sha256, who)
         log = self._store.entries_of(project, sha256)
-        mine = present(log, who, settling=False)
+        mine = present(log, who)
         if not order.suggest:
             raise NotAllowedError("This project offers no suggestions of the model.")
         if mine is None or not is_complete(mine):
@@ -877,11 +915,23 @@ def _merged(readings: Sequence[Reading]) -> tuple[Mark, ...]:
     return tuple(replace(mark, id=f"m{n}") for n, mark in enumerate(by_finding, start=1))
 
 
+def _lacks(stage: Stage | None, project: Project) -> bool:
+    """Whether a scan lacks a reader."""
+    return stage is None or not (stage.is_settled or len(stage.said) >= project.readers)
+
+
 def _is_blind() -> NotAllowedError:
     return NotAllowedError(
         "You have this scan to read, now or later, and are not to know what others say. Read it "
         "first, or skip it."
     )
+
+
+def _disputes(
+    project: Project, logs: Mapping[str, Sequence[Entry]], controls: Collection[str]
+) -> list[Dispute]:
+    found = (_dispute(project, sha, log, sha in controls) for sha, log in logs.items())
+    return [each for each in found if each is not None]
 
 
 def _dispute(
@@ -901,9 +951,25 @@ def _dispute(
         flagged=flagged,
         differ_findings=findings_apart(closer),
         differ_regions=regions_apart(closer),
+        sketches=stand.sketches,
     )
     differ = found.differ or found.differ_findings or found.differ_regions
     return found if differ or flagged else None
+
+
+def _restored(log: Iterable[Entry], now: Standing, entry_id: str) -> Reading | None:
+    """Return what holds once an entry is restored."""
+    entry = next((each for each in log if each.id == entry_id), None)
+    if entry is not None and (is_settling(entry) or is_complete(entry.after)):
+        return entry.after
+    answer = complete_readings(now).get(entry.who, now.settled) if entry is not None else None
+    if entry is None or entry.after is None or answer is None:
+        raise BadInputError(
+            "Expected an entry of this scan's log that gives a diagnosis or calls it ungradable, "
+            f"or regions whose annotator has done so since. Received {entry_id[:64]!r}. Choose "
+            "another."
+        )
+    return replace(answer, marks=entry.after.marks)
 
 
 def _shown_to(log: Iterable[Entry], who: str) -> set[tuple[str | None, str | None]]:
@@ -923,15 +989,15 @@ def _check_source(
 
 def _is_told(log: Sequence[Entry], who: str, source: Source) -> bool:
     """Whether the log says already where an annotator's present reading comes from."""
-    own = [entry for entry in log if entry.who == who and not is_settling(entry)]
+    own = [entry for entry in log if entry.who == who and is_reading(entry)]
     return source is Source.HUMAN or (bool(own) and own[-1].source is source)
 
 
-def _last_change(entries: Iterable[Entry], who: str) -> Entry | None:
-    """Return an annotator's last change that was not taken back."""
+def _last_change(own: Iterable[Entry]) -> Entry | None:
+    """Return an annotator's last change that was not taken back, of the entries that are theirs."""
     changes: list[Entry] = []
-    for entry in entries:
-        if entry.who != who or is_settling(entry) or entry.source is Source.IMPORTED:
+    for entry in own:
+        if not is_reading(entry) or entry.source is Source.IMPORTED:
             continue
         if entry.kind is Kind.UNDO:
             del changes[-1:]
@@ -940,9 +1006,8 @@ def _last_change(entries: Iterable[Entry], who: str) -> Entry | None:
     return changes[-1] if changes else None
 
 
-def _last_skip(given: Iterable[Assignment], who: str) -> Assignment | None:
-    mine = (one for one in given if one.who == who and one.skipped)
-    return max(mine, key=_skipped_at, default=None)
+def _last_skip(own: Iterable[Assignment]) -> Assignment | None:
+    return max((one for one in own if one.skipped), key=_skipped_at, default=None)
 
 
 def _skipped_at(given: Assignment) -> datetime:

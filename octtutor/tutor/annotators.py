@@ -25,7 +25,7 @@ from octtutor.core.annotation import (
     Source,
     Spot,
     Standing,
-    is_settling,
+    is_reading,
     standing,
 )
 from octtutor.core.diagnosis import LABELS, Diagnosis
@@ -309,8 +309,8 @@ def _shows(entry: Entry) -> bool:
 
 def _blind(log: Sequence[Entry]) -> dict[str, Reading]:
     found = {}
-    for who in {entry.who for entry in log if not is_settling(entry)}:
-        own = (entry for entry in log if entry.who == who and not is_settling(entry))
+    for who in {entry.who for entry in log if is_reading(entry)}:
+        own = (entry for entry in log if entry.who == who and is_reading(entry))
         reading = standing(takewhile(lambda e: not _shows(e), own)).readings.get(who)
         if reading is not None and is_complete(reading):
             found[who] = reading
@@ -319,7 +319,7 @@ def _blind(log: Sequence[Entry]) -> dict[str, Reading]:
 
 def _first_blind(log: Iterable[Entry], who: str) -> Entry | None:
     """Return an annotator's first complete answer, if no suggestion was shown before."""
-    own = (entry for entry in log if entry.who == who and not is_settling(entry))
+    own = (entry for entry in log if entry.who == who and is_reading(entry))
     blind = takewhile(lambda entry: not _shows(entry), own)
     return next((entry for entry in blind if is_complete(entry.after)), None)
 

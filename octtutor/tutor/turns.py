@@ -5,15 +5,14 @@ Everything is drawn from the project's seed, so that every server gives out the 
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from octtutor.core.active import disagreement, entropy, margin
-from octtutor.core.annotation import Assignment, Entry, Order, Project, is_settling, standing
+from octtutor.core.annotation import Assignment, Order, Project, Stage
 from octtutor.core.case import Case
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.core.prediction import Prediction
-from octtutor.tutor.annotators import complete_readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Room:
     cases: tuple[Case, ...]
     controls: frozenset[str]
     given: tuple[Assignment, ...]
-    logs: Mapping[str, Sequence[Entry]]
+    stages: Mapping[str, Stage]
 
     def of(self, who: str) -> list[Assignment]:
         """Return what was given to an annotator."""
@@ -37,15 +36,12 @@ class Room:
         have answered, in an import perhaps, is not asked again.
         """
         known = {one.sha256 for one in self.of(who)}
-        settled = set()
-        for sha256, log in self.logs.items():
-            state = standing(log)
-            if state.settled is not None:
-                settled.add(sha256)
-            if who in complete_readings(state) or any(
-                is_settling(entry) and entry.who == who for entry in log
-            ):
-                known.add(sha256)
+        settled = {sha256 for sha256, stage in self.stages.items() if stage.is_settled}
+        known |= {
+            sha256
+            for sha256, stage in self.stages.items()
+            if who in stage.said or who in stage.unblinded
+        }
         taken = Counter(one.sha256 for one in self.given if not one.skipped)
         full = {sha256 for sha256, n in taken.items() if n >= self.project.readers} | settled
         free = (case for case in self.cases if case.sha256 not in known)
@@ -79,10 +75,10 @@ def interest(order: Order, prediction: Prediction, said: Iterable[Diagnosis]) ->
     return max(contradicted, default=0.0)
 
 
-def said_by_others(log: Sequence[Entry], who: str) -> list[Diagnosis]:
-    """Return what classes others than an annotator have given a scan."""
-    given = complete_readings(standing(log)).items()
-    return [one.diagnosis for name, one in given if name != who and one.diagnosis is not None]
+def said_by_others(stage: Stage | None, who: str) -> list[Diagnosis]:
+    """Return what classes others than an annotator have given a scan; None: nobody has."""
+    said = stage.said if stage else {}
+    return [label for name, label in said.items() if name != who and label is not None]
 
 
 def chance(project: Project, *what: str) -> float:

@@ -8,14 +8,17 @@ import gradio as gr
 from octtutor.core.annotation import FINDINGS, Order
 from octtutor.core.diagnosis import LABELS
 from octtutor.errors import OctTutorError, StoreError
+from octtutor.tutor.annotating import Dispute
 from octtutor.ui.annotate_handlers import (
-    ALL,
+    OWN,
     SOMETHING_ELSE,
     AnnotateHandlers,
     Form,
     Screen,
+    first_regions,
     holds_choices,
     region_choices,
+    regions_with,
 )
 from octtutor.ui.annotate_texts import ACTIONS, ANNOTATE, DRAWING, PANEL
 from octtutor.ui.annotate_views import again_view, idle_view, told_line
@@ -40,6 +43,14 @@ _RAW: dict[str, Any] = {**_QUIET, "preprocess": False}
 _AHEAD: dict[str, Any] = {**_RAW, "show_progress": "full", "concurrency_id": "read-ahead"}
 _BAR = gr.Progress()
 _BUSY: dict[str, Any] = {**_RAW, "show_progress": "minimal"}
+# a stroke that is still on its way belongs to what is settled
+_AFTER_STROKE = """async () => {
+  const board = document.querySelector("#annotate-settle-outline .board");
+  const isOnItsWay = () => board && localStorage.getItem(`octtutor-outline:${board.dataset.task}`);
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  for (let n = 0; n < 80 && isOnItsWay(); n += 1) await pause(50);
+  await pause(300);
+}"""
 _GO_TO_TRAIN = f"""() => {{
   const tabs = [...document.querySelectorAll("#educator-tabs button[role=tab]")];
   const train = tabs.find((tab) => tab.textContent.trim() === "{TRAIN["tab"]}");
@@ -231,8 +242,13 @@ class _SettleStep:
                         min_width=300,
                     )
                 self.regions = gr.Radio(
-                    label=ANNOTATE["regions"], choices=[], elem_id="annotate-regions"
+                    label=ANNOTATE["regions"],
+                    info=ANNOTATE["regions_hint"],
+                    choices=[],
+                    elem_id="annotate-regions",
                 )
+                with gr.Column(visible="hidden") as self.desk:
+                    self.outline = build_outline("annotate-settle-outline")
                 self.note = gr.Textbox(
                     label=ANNOTATE["note"], max_length=1000, elem_id="annotate-note"
                 )
@@ -253,8 +269,14 @@ class _SettleStep:
             self.other,
             self.findings,
             self.regions,
+            *self.canvas,
             self.note,
         ]
+
+    @property
+    def canvas(self) -> list[Any]:
+        """The canvas, and what hides it."""
+        return [self.outline, self.desk]
 
 
 class _FiguresStep:
@@ -543,16 +565,11 @@ class _Room:
         def look(request: gr.Request, project: Any, pick: Any) -> Fill:
             return self._told(request, lambda who: self._dispute(part, project, pick, who))
 
-        def more(request: gr.Request, holds: Any) -> Fill:
-            def use(who: str) -> Fill:
-                regions = ALL if holds == SOMETHING_ELSE else holds
-                is_other = holds == SOMETHING_ELSE
-                return {part.more: gr.update(visible=is_other), part.regions: regions}
-
-            return self._told(request, use)
-
         def settle(request: gr.Request, project: Any, pick: Any, *said: Any) -> Fill:
             def use(who: str) -> Fill:
+                if self._do.dispute(project, pick, who) is None:
+                    gr.Warning(ANNOTATE["need_dispute"], duration=8)
+                    return self.fill_settling(part)(project, who)
                 line = self._do.settle(project, pick, who, *said)
                 return {**self.fill_settling(part)(project, who), part.told: told_line(line)}
 
@@ -560,13 +577,53 @@ class _Room:
 
         said = [part.holds, part.other, part.findings, part.regions, part.note]
         part.pick.input(look, [self._project, part.pick], part.shown, **_RAW)
-        part.holds.input(more, [part.holds], [part.more, part.regions], **_RAW)
-        part.settle.click(
-            settle, [self._project, part.pick, *said], [*part.shown, part.told], **_RAW
-        )
+        self._connect_settling_canvas(part)
+        drawn = part.settle.click(None, None, None, js=_AFTER_STROKE, api_visibility="private")
+        place = [self._project, part.pick]
+        drawn.then(settle, [*place, *said], [*part.shown, part.told], **_RAW)
+
+    def _connect_settling_canvas(self, part: _SettleStep) -> None:
+        """Let a choice fill the canvas, and what is drawn there be a choice."""
+
+        def more(request: gr.Request, project: Any, pick: Any, holds: Any, regions: Any) -> Fill:
+            def use(who: str) -> Fill:
+                dispute = self._do.dispute(project, pick, who)
+                begun = regions_with(dispute, holds, regions)
+                stays = begun == OWN
+                return {
+                    part.more: gr.update(visible=holds == SOMETHING_ELSE),
+                    part.regions: begun,
+                    **({} if stays else self._canvas(part, project, dispute, begun, who)),
+                }
+
+            return self._told(request, use)
+
+        def begin(request: gr.Request, project: Any, pick: Any, regions: Any) -> Fill:
+            def use(who: str) -> Fill:
+                dispute = self._do.dispute(project, pick, who)
+                return self._canvas(part, project, dispute, regions, who)
+
+            return self._told(request, use)
+
+        def draw(request: gr.Request, event: gr.EventData, pick: Any) -> Fill:
+            def use(who: str) -> Fill:
+                answer, dispute = self._do.sketch(who, _payload(event))
+                if dispute is None or dispute.sha256 != pick:
+                    return {part.outline: answer}
+                choices = region_choices(dispute, who)
+                return {part.outline: answer, part.regions: gr.update(choices=choices, value=OWN)}
+
+            return self._told(request, use)
+
+        place, canvas = [self._project, part.pick], part.canvas
+        changed = [part.more, part.regions, *canvas]
+        part.holds.input(more, [*place, part.holds, part.regions], changed, **_RAW)
+        part.regions.input(begin, [*place, part.regions], canvas, **_RAW)
+        part.outline.input(draw, [part.pick], [part.outline, part.regions], **_RAW)
 
     def _dispute(self, part: _SettleStep, project: Any, sha256: Any, who: str) -> Fill:
         dispute = self._do.dispute(project, sha256, who)
+        regions = first_regions(dispute, who)
         return {
             part.pictures: self._do.dispute_view(dispute),
             part.form: _there(dispute is not None),
@@ -574,9 +631,17 @@ class _Room:
             part.more: gr.update(visible=False),
             part.other: None,
             part.findings: [],
-            part.regions: gr.update(choices=region_choices(dispute), value=ALL),
+            part.regions: gr.update(choices=region_choices(dispute, who), value=regions),
             part.note: "",
+            **self._canvas(part, project, dispute, regions, who),
         }
+
+    def _canvas(
+        self, part: _SettleStep, project: Any, dispute: Dispute | None, regions: Any, who: str
+    ) -> Fill:
+        view = self._do.settling_view(project, dispute, regions, who)
+        shown: Fill = {part.desk: _there(view is not None)}
+        return shown | ({part.outline: view} if view else {})
 
     # ---- 4, 5 ------------------------------------------------------------------------------
 

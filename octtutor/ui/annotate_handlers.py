@@ -21,7 +21,7 @@ from octtutor.core.annotation import (
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError, BadScanError, OctTutorError, StaleError, StoreError
 from octtutor.store.contract import Store
-from octtutor.tutor.annotating import Annotating, Dispute, Task
+from octtutor.tutor.annotating import AHEAD, Annotating, Dispute, Task
 from octtutor.tutor.annotators import by_scan, is_complete
 from octtutor.tutor.lessons import Lessons
 from octtutor.tutor.ports import Clock, Images
@@ -52,7 +52,7 @@ from octtutor.ui.outline import answer_view, outline_view, read_marks, suggestio
 from octtutor.ui.scans import uploaded_file
 
 Choices = list[tuple[str, str]]
-SOMETHING_ELSE, ALL, NO_REGIONS = "\n", "\n all", "\n none"
+SOMETHING_ELSE, ALL, OWN, NO_REGIONS = "\n", "\n all", "\n own", "\n none"
 """Choices that cannot be an annotator's name."""
 SUGGESTED = "model-"
 """Begins the id of a region that the model suggested."""
@@ -163,9 +163,11 @@ class AnnotateHandlers:
             return ""
         if found.order is Order.DOUBT:
             return self._doubt(found, progress)
-        known = self._do.let_model_read(found.name, progress)
-        line = ANNOTATE["read_ahead" if known else "not_read_ahead"]
-        return told_line(line.format(n=known))
+        known, left = self._do.let_model_read(found.name, progress)
+        if not known:
+            return told_line(ANNOTATE["not_read_ahead" if left else "nothing_ahead"])
+        more = ANNOTATE["read_more"].format(most=AHEAD) if known < left else ""
+        return told_line(ANNOTATE["read_ahead"].format(n=known, left=left) + more)
 
     def order_anew(self, project: Any, progress: Callable[[int, int], None]) -> str:
         """Reckon a project's order by the present model and deck, and draw what came of it."""
@@ -310,29 +312,33 @@ class AnnotateHandlers:
     def _screen(self, project: str, who: str, task: Task | None) -> Screen:
         order = self._project(project)
         if task is None:
-            done = sum(
-                one.who == who and one.done_at is not None and not one.skipped
-                for one in self._store.assignments_in(project)
-            )
-            text = ANNOTATE["idle_closed"] if order.closed_at else ANNOTATE["idle_done"]
-            return Screen(idle_view(project, text.format(n=done)))
+            return Screen(idle_view(project, self._why_idle(order, who)))
         token = _token(order, task.sha256, who)
         marks = task.mine.marks if task.mine else ()
         return Screen(ask_view(token, task), outline_view(token, task.scan, marks))
+
+    def _why_idle(self, project: Project, who: str) -> str:
+        if project.closed_at:
+            return ANNOTATE["idle_closed"]
+        if left := self._do.hidden_from(project.name, who):
+            return ANNOTATE["idle_gone"].format(left=len(left))
+        given = self._store.assignments_in(project.name, who)
+        done = sum(one.done_at is not None and not one.skipped for one in given)
+        return ANNOTATE["idle_done"].format(n=done)
 
     def _seat(self, token: Any, who: str) -> _Seat:
         """Find whose scan a page's token names; the page itself never learns the scan's hash."""
         name = str(token).partition(".")[0]
         project = self._store.find_project(name)
-        given = self._store.assignments_in(name) if project else ()
-        for one in given:
-            if project and one.who == who and _token(project, one.sha256, who) == token:
+        given = self._store.assignments_in(name, who) if project else ()
+        for one in reversed(given):  # most often it is the last
+            if project and _token(project, one.sha256, who) == token:
                 return _Seat(project, one.sha256, who)
         raise StaleError(ANNOTATE["lost_task"])
 
     def _mine(self, seat: _Seat) -> Reading | None:
         log = self._store.entries_of(seat.project.name, seat.sha256)
-        return present(log, seat.who, settling=False)
+        return present(log, seat.who)
 
     # ---- settling --------------------------------------------------------------------------
 
@@ -345,16 +351,46 @@ class AnnotateHandlers:
 
     def dispute(self, project: Any, sha256: Any, who: str) -> Dispute | None:
         """Return one that is to be settled, None where it is not (any more)."""
-        if not isinstance(project, str) or self._store.find_project(project) is None:
+        if not self.is_project(project) or not isinstance(sha256, str):
             return None
-        found = self._do.disputes(project, who)
-        return next((each for each in found if each.sha256 == sha256), None)
+        return self._do.dispute(project, sha256, who)
 
     def dispute_view(self, dispute: Dispute | None) -> str:
         """Draw all readings of a scan side by side."""
         if dispute is None:
             return f"<p>{ANNOTATE['no_dispute']}</p>"
         return differ_view(dispute) + self._pictures(dispute.sha256, dispute.readings)
+
+    def settling_view(
+        self, project: Any, dispute: Dispute | None, regions: Any, who: str
+    ) -> View | None:
+        """Return the canvas's value with regions to begin with; None without a scan to draw on."""
+        if dispute is None:
+            return None
+        try:
+            scan = self._images.read(dispute.sha256)
+        except (StoreError, BadScanError):
+            return None
+        token = _settling_token(self._project(project), dispute.sha256, who)
+        return outline_view(token, scan, _marks_of(dispute, regions, who))
+
+    def sketch(self, who: str, payload: Any) -> tuple[View, Dispute | None]:
+        """Keep the regions that the canvas sent, to settle a scan with.
+
+        Returns:
+            The canvas's value, and the scan as it is to be settled now; None where nothing is kept.
+        """
+        token = str(payload.get("task") if isinstance(payload, dict) else None)
+        name, sha256 = token.partition(".")[0], token.rpartition(".")[2]
+        try:
+            project = self._store.find_project(name)
+            if project is None or _settling_token(project, sha256, who) != token:
+                raise StaleError(ANNOTATE["lost_task"])
+            height, width = map(int, self._images.read(sha256).shape)
+            self._do.sketch(name, sha256, who, read_marks(payload, width, height))
+            return answer_view(payload), self._do.dispute(name, sha256)
+        except OctTutorError as error:
+            return answer_view(payload, str(error)), None
 
     def settle(
         self,
@@ -376,7 +412,7 @@ class AnnotateHandlers:
             holds: the annotator whose reading holds, or SOMETHING_ELSE.
             other: a class or `UNGRADABLE`, where it is something else.
             findings: likewise.
-            regions: whose regions hold, ALL or NO_REGIONS.
+            regions: whose regions hold, ALL, OWN (as the educator drew them) or NO_REGIONS.
             note: why.
 
         Raises:
@@ -388,7 +424,7 @@ class AnnotateHandlers:
         if dispute is None:
             raise BadInputError(ANNOTATE["need_dispute"])
         reading = _held(dispute, holds, other, findings)
-        marks = _marks_of(dispute, regions)
+        marks = _marks_of(dispute, regions, who)
         words = str(note or "").strip()
         self._do.settle(
             order.name, dispute.sha256, who, replace(reading, marks=marks, note=words), None
@@ -436,6 +472,8 @@ class AnnotateHandlers:
         shown = dict(stand.readings)
         if stand.settled is not None:
             shown = {ANNOTATE["settled_by"]: stand.settled, **shown}
+        for drawer, drawn in stand.sketches.items():
+            shown[ANNOTATE["sketch_by"].format(who=name_of(drawer))] = drawn
         if not shown:
             return f"<p>{ANNOTATE['nothing']}</p>"
         return self._pictures(entries[at].sha256, shown)
@@ -497,8 +535,7 @@ class AnnotateHandlers:
         return found
 
     def _has_open(self, project: str, who: str) -> bool:
-        given = self._store.assignments_in(project)
-        return any(one.who == who and one.done_at is None for one in given)
+        return any(one.done_at is None for one in self._store.assignments_in(project, who))
 
     def _pictures(self, sha256: str, readings: Mapping[str, Reading]) -> str:
         try:
@@ -531,16 +568,33 @@ def holds_choices(dispute: Dispute | None) -> Choices:
     ]
 
 
-def region_choices(dispute: Dispute | None) -> Choices:
-    """Return whose regions can hold."""
+def region_choices(dispute: Dispute | None, who: str | None = None) -> Choices:
+    """Return whose regions can hold; those that an educator drew to settle it with come first."""
     drawn = {who: len(one.marks) for who, one in dispute.readings.items()} if dispute else {}
     line = ANNOTATE["regions_as"]
     total = len(_all_marks(dispute)) if dispute else 0
+    own = dispute.sketches.get(who) if dispute and who else None
     return [
+        *([(ANNOTATE["regions_own"].format(n=len(own.marks)), OWN)] if own else []),
         (ANNOTATE["regions_all"].format(n=total), ALL),
         *((line.format(who=name_of(who), n=n), who) for who, n in drawn.items() if n),
         (ANNOTATE["regions_none"], NO_REGIONS),
     ]
+
+
+def first_regions(dispute: Dispute | None, who: str) -> str:
+    """Return whose regions an educator begins with: their own drawing, or else all."""
+    return OWN if dispute and who in dispute.sketches else ALL
+
+
+def regions_with(dispute: Dispute | None, holds: Any, regions: Any) -> str:
+    """Return whose regions go with a reading that holds; one's own drawing stays."""
+    if regions == OWN:
+        return OWN
+    if holds == SOMETHING_ELSE:
+        return ALL
+    reading = dispute.readings.get(holds) if dispute and isinstance(holds, str) else None
+    return holds if reading and reading.marks else NO_REGIONS
 
 
 def read_said(sent: Mapping[str, Any]) -> Reading:
@@ -586,6 +640,11 @@ def _token(project: Project, sha256: str, who: str) -> str:
     return f"{project.name}.{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
+def _settling_token(project: Project, sha256: str, who: str) -> str:
+    """Name a scan that somebody settles for their canvas; they know its hash."""
+    return f"{_token(project, f'settle {sha256}', who)}.{sha256}"
+
+
 def _source_of(marks: Sequence[Mark], before: Sequence[Mark]) -> Source:
     """Return where regions come from: a suggested one that is new, or one that was changed."""
     known = {mark.id: mark.shape for mark in before}
@@ -611,10 +670,13 @@ def _held(dispute: Dispute, holds: Any, other: Any, findings: Any) -> Reading:
     return replace(dispute.readings[holds], flagged=False, response_ms=0)
 
 
-def _marks_of(dispute: Dispute, regions: Any) -> tuple[Mark, ...]:
+def _marks_of(dispute: Dispute, regions: Any, who: str) -> tuple[Mark, ...]:
     if regions == ALL:
         return _all_marks(dispute)
-    reading = dispute.readings.get(regions) if isinstance(regions, str) else None
+    if regions == OWN:
+        reading = dispute.sketches.get(who)
+    else:
+        reading = dispute.readings.get(regions) if isinstance(regions, str) else None
     return reading.marks if reading else ()
 
 

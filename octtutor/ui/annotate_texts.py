@@ -38,8 +38,10 @@ ANNOTATE: dict[str, str] = {
     "created": "{title} is there: {scans:,} scans, {readers} reading each.",
     "one_reader": "{title} is there: {scans:,} scans, one reading each.",
     "reading_ahead": "The model reads the scans that it is to order",
-    "read_ahead": "The model has answered {n:,} scans: the order goes by these, the rest comes at "
-    "random.",
+    "read_ahead": "The model has answered {n:,} scans of {left:,} that lack a reader: the order "
+    "goes by these, the rest comes at random.",
+    "read_more": " “Order anew” lets it answer {most:,} more.",
+    "nothing_ahead": "No scan lacks a reader: there is nothing to order.",
     "not_read_ahead": "The model cannot be asked: the scans come at random.",
     "doubted": "{wrong:,} of {n:,} labels are probably wrong, as a model cross-validated over this "
     "deck sees it. Those it doubts most come first.",
@@ -64,6 +66,8 @@ ANNOTATE: dict[str, str] = {
     "idle_none": "Choose a project above, or make one under 1 Projects.",
     "idle_done": "Nothing is left for you in this project: you have read {n} of its scans. "
     "Others may still be reading. Go on with 3 Settle.",
+    "idle_gone": "{left:,} scans are left for you in this project, but are gone from the data "
+    "home. Whoever keeps the data home can import the deck again.",
     "idle_closed": "This project is closed. Open it again under 1 Projects.",
     "dispute": "Scan to settle",
     "dispute_choice": "{n}. {why} · {said}",
@@ -77,18 +81,22 @@ ANNOTATE: dict[str, str] = {
     "no_dispute": "Nothing is to be settled: readers agree as far as they have come. (What you "
     "have open to read yourself is not shown here before you have read it.)",
     "holds": "What holds",
-    "as_reader": "as {who}: {said}",
+    "as_reader": "{who}: {said}",
     "something_else": "something else",
     "else_class": "Diagnosis",
     "else_findings": "Findings",
     "regions": "Regions",
-    "regions_as": "those of {who} ({n})",
+    "regions_hint": "To begin with. Draw, move or delete on the scan below: what you draw is kept "
+    "at once, and holds when you settle it.",
+    "regions_own": "as drawn below ({n})",
+    "regions_as": "{who} ({n})",
     "regions_all": "all of them ({n})",
     "regions_none": "none",
     "note": "Note",
     "settle_button": "Settle it",
     "settled": "Settled: {said}. {left} left.",
-    "need_dispute": "Expected a scan to settle. None is chosen. Choose one.",
+    "need_dispute": "Expected a scan to settle. None is chosen, or this one is settled by now. "
+    "Choose one.",
     "need_choice": "Expected what holds. Received nothing. Choose a reading, or something else.",
     "gone": "The scan is gone from the data home: {why}",
     "drawn": "The scan with what {who} drew",
@@ -174,6 +182,7 @@ ANNOTATE: dict[str, str] = {
     "ungradable": "ungradable",
     "unanswered": "regions only",
     "settled_by": "settled",
+    "sketch_by": "{who}, drawn to settle it",
 }
 
 PANEL: dict[str, str] = {

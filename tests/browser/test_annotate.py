@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import look_at, serving
 
 pytestmark = pytest.mark.chromium
 
@@ -80,18 +80,19 @@ def make_project(page: Page, name: str, title: str, suggest: bool = False) -> No
     expect(page.locator("#annotate-told")).to_contain_text("one reading each")
 
 
-def draw_box(page: Page) -> None:
-    board = page.locator("#annotate-outline .board")
+def draw_box(page: Page, canvas: str = "annotate-outline", down: int = 0, drawn: int = 1) -> None:
+    board = page.locator(f"#{canvas} .board")
+    board.scroll_into_view_if_needed()
     place = board.bounding_box()
     assert place
-    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2 + down
     page.mouse.move(x - 40, y - 25)
     page.mouse.down()
     page.mouse.move(x, y, steps=3)
     page.mouse.move(x + 40, y + 25, steps=3)
     page.mouse.up()
-    expect(page.locator("#annotate-outline .regions li")).to_have_count(1)
-    expect(page.locator("#annotate-outline .saving")).to_have_text("Saved")
+    expect(page.locator(f"#{canvas} .regions li")).to_have_count(drawn)
+    expect(page.locator(f"#{canvas} .saving")).to_have_text("Saved")
 
 
 def test_a_project_is_read_settled_and_published(page: Page, address: str) -> None:
@@ -153,6 +154,52 @@ def test_a_project_is_read_settled_and_published(page: Page, address: str) -> No
     page.locator("#annotate-train").click()
     expect(page.locator("#train-steps")).to_be_visible()
     expect(page.locator("#train-steps")).to_contain_text("Looked at (1 annotator)")
+
+
+def test_who_settles_draws_what_holds(page: Page, address: str) -> None:
+    enter(page, address)
+    make_project(page, "drawn", "Drawn")
+    page.locator("#annotate-to-read").click()
+    first = task(page)
+    draw_box(page)
+    press(page, "f", "1", "5")
+    next_task(page, first)
+    step(page, "Settle")
+    canvas = "annotate-settle-outline"
+    regions, drawn = page.locator(f"#{canvas} .regions li"), page.locator("#annotate-regions")
+    expect(page.locator(f"#{canvas} .board[data-task]")).to_be_visible()
+    expect(regions).to_have_count(1)
+    expect(drawn.get_by_label("all of them (1)")).to_be_checked()
+    draw_box(page, canvas, down=70, drawn=2)
+    expect(drawn.get_by_label("as drawn below (2)")).to_be_checked()
+    look_at(page, "settle-drawn")
+    page.reload()
+    page.get_by_role("tab", name="Annotate").click()
+    step(page, "Settle")
+    expect(regions).to_have_count(2)
+    drawn.get_by_label("none").click()
+    expect(regions).to_have_count(0)
+    drawn.get_by_label("as drawn below (2)").click()
+    expect(regions).to_have_count(2)
+    page.locator("#annotate-holds label").first.click()
+    expect(drawn.get_by_label("as drawn below (2)")).to_be_checked()
+    other = page.context.new_page()
+    enter(other, address)
+    step(other, "Settle")
+    expect(other.locator(f"#{canvas} .regions li")).to_have_count(2)
+    regions.first.locator(".row").click()
+    regions.first.get_by_role("button", name="Delete").click()
+    page.locator("#annotate-settle").click()  # the stroke is still on its way
+    expect(page.locator("#annotate-settled")).to_contain_text("Settled: CNV. 0 left.")
+    other.locator("#annotate-holds label").first.click()
+    other.locator("#annotate-settle").click()
+    expect(other.locator("body")).to_contain_text("this one is settled by now")
+    expect(other.locator("#annotate-readings")).to_contain_text("Nothing is to be settled")
+    other.close()
+    step(page, "Log")
+    expect(page.locator("#annotate-log tbody tr").last).to_contain_text("1 region")
+    expect(page.locator("#annotate-log tbody tr").last).to_contain_text("settle")
+    expect(page.locator("#annotate-log")).to_contain_text("sketch")
 
 
 def test_a_mark_is_scored_against_the_region_that_was_published(page: Page, address: str) -> None:
@@ -249,6 +296,10 @@ def test_the_tab_fits_a_phone(phone: Page, address: str) -> None:
     phone.locator("#annotate-to-read").click()
     first = task(phone)
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    phone.locator("[data-action=flag]").tap()
     phone.locator("[data-action=class-4]").tap()
     phone.locator("[data-action=sure-3]").tap()
     next_task(phone, first)
+    step(phone, "Settle")
+    expect(phone.locator("#annotate-settle-outline .board[data-task]")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

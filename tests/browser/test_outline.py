@@ -71,7 +71,13 @@ class Room:
         if finding:
             self.page.locator(".choices label", has_text=finding).click()
 
+    def see(self) -> None:
+        """Wait until what was asked for is drawn, as a person does before pulling at it."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => "
+                           "requestAnimationFrame(done)))")  # fmt: skip
+
     def pull(self, *points: Point) -> None:
+        self.see()
         self.page.mouse.move(*self.at(*points[0]))
         self.page.mouse.down()
         for point in points[1:]:
@@ -108,6 +114,7 @@ class Fingers:
         self._cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
 
     def pull(self, *points: Point) -> None:
+        self._room.see()
         places = [self._room.at(*point) for point in points]
         self._send("touchStart", places[:1])
         for (x, y), (u, v) in pairwise(places):

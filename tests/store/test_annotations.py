@@ -24,6 +24,8 @@ from octtutor.core.annotation import (
     Reading,
     Source,
     Spot,
+    Stage,
+    Standing,
     standing,
 )
 from octtutor.core.case import Deck
@@ -196,6 +198,58 @@ def test_an_imported_entry_says_who_brought_it_in(store: Store):
     store.append_entry(brought)
     store.append_entry(entry(2, READING, None))
     assert store.entries_in("first") == (brought, entry(2, READING, None))
+
+
+def test_the_stage_of_a_scan_is_what_its_whole_log_says(store: Store):
+    begin(store)
+    draft, ungradable = replace(READING, diagnosis=None), Reading(False, None)
+    store.append_entry(entry(1, None, draft))
+    store.append_entry(entry(2, draft, READING))
+    store.append_entry(entry(3, None, ungradable, "grace"))
+    sketch = replace(entry(4, None, draft, "mary"), kind=Kind.SKETCH)
+    store.append_entry(sketch)
+    others = replace(entry(5, None, draft), sha256=SCANS[1])
+    store.append_entry(others)
+    said = {"ada": Diagnosis.CNV, "grace": None}
+    assert store.stages_in("first") == {
+        SCANS[0]: Stage(said, False, frozenset({"mary"})),
+        SCANS[1]: Stage({}, False, frozenset()),
+    }
+    store.append_entry(replace(entry(6, None, READING, "eva"), kind=Kind.SETTLE))
+    store.append_entry(replace(entry(7, READING, draft), kind=Kind.UNDO))
+    stage = Stage({"grace": None}, True, frozenset({"mary", "eva"}))
+    assert store.stages_in("first")[SCANS[0]] == stage
+    store.append_entry(replace(entry(8, READING, None, "bo"), kind=Kind.RESTORE))
+    assert not store.stages_in("first")[SCANS[0]].is_settled
+    store.append_entry(entry(9, draft, READING))
+    assert store.stages_in("first")[SCANS[0]].said == said
+    assert store.stages_in("nope") == {}
+    assert [one.id for one in store.entries_in("first", "mary")] == ["e4"]
+
+
+def test_settling_ends_what_was_drawn_for_it(store: Store):
+    begin(store)
+    drawn = replace(READING, diagnosis=None)
+    store.append_entry(replace(entry(1, None, drawn), kind=Kind.SKETCH))
+    with pytest.raises(StaleError, match="changed meanwhile"):
+        store.append_entry(replace(entry(2, None, drawn), kind=Kind.SKETCH))
+    assert standing(store.entries_in("first")).sketches == {"ada": drawn}
+    store.append_entry(replace(entry(3, None, READING, "bo"), kind=Kind.SETTLE))
+    assert standing(store.entries_in("first")) == Standing({}, READING)
+    store.append_entry(replace(entry(4, None, drawn), kind=Kind.SKETCH))
+
+
+def test_one_annotator_s_assignments_are_found(store: Store):
+    begin(store, readers=2)
+    for who in ("ada", "grace"):
+        store.assign("first", who, LINE, NOW)
+    assert [one.who for one in store.assignments_in("first")] == ["ada", "grace"]
+    assert store.assignments_in("first", "ada") == (
+        Assignment("first", SCANS[0], "ada", False, NOW),
+    )
+    assert store.find_assignment("first", SCANS[0], "grace") in store.assignments_in("first")
+    assert store.find_assignment("first", SCANS[1], "grace") is None
+    assert store.find_assignment("nope", SCANS[0], "grace") is None
 
 
 def test_the_log_keeps_the_order_in_which_it_was_written(store: Store):

@@ -750,12 +750,76 @@ def test_any_earlier_state_can_be_shown_and_restored(room, clock):
     assert standing(kept).settled == says(DRUSEN)
 
 
-def test_a_draft_cannot_be_made_to_hold(room):
+def test_a_draft_cannot_be_made_to_hold_before_its_annotator_gives_an_answer(room):
     begin(room)
     sha = room.next("p", "ada").sha256
     room.record("p", sha, "ada", Reading(True, None, marks=(MARK,)))
+    draft = log(room)[0].id
     with pytest.raises(BadInputError, match="gives a diagnosis"):
-        room.restore("p", sha, log(room)[0].id, "mary")
+        room.restore("p", sha, draft, "mary")
+    room.record("p", sha, "ada", says(CNV))  # the region was deleted
+    room.restore("p", sha, draft, "mary")
+    stand = standing(log(room))
+    assert stand.settled == says(CNV, MARK)
+    assert stand.readings == {"ada": says(CNV)}
+
+
+# Drawn to settle it with
+
+
+def test_what_an_educator_draws_to_settle_a_scan_is_kept_and_settles_nothing(room):
+    sha = disputed(room)
+    before = log(room)
+    room.sketch("p", sha, "mary", (MARK,))
+    room.sketch("p", sha, "mary", (MARK,))
+    room.sketch("p", sha, "mary", ())
+    assert [entry.kind for entry in log(room)[len(before) :]] == [Kind.SKETCH] * 2
+    other = replace(MARK, id="b")
+    room.sketch("p", sha, "rosalind", (other,))
+    stand = standing(log(room))
+    assert stand.sketches.keys() == {"mary", "rosalind"}
+    assert (stand.sketches["mary"].marks, stand.sketches["rosalind"].marks) == ((), (other,))
+    assert stand.readings == standing(before).readings
+    assert stand.settled is None
+    (dispute,) = room.disputes("p")
+    assert dispute == room.dispute("p", sha)
+    assert dispute.sketches == stand.sketches
+    assert room.figures("p").agreement.annotators == ("ada", "grace")
+    room.settle("p", sha, "mary", says(CNV, MARK))
+    assert standing(log(room)).sketches == {}
+    with pytest.raises(StaleError, match="settled meanwhile"):
+        room.sketch("p", sha, "rosalind", (MARK,))
+    drawn = next(entry for entry in log(room) if entry.who == "rosalind")
+    room.restore("p", sha, drawn.id, "eva")
+    assert standing(log(room)).settled == says(CNV, other)
+
+
+def test_a_sketch_that_cannot_be_is_refused_and_nothing_is_written(room, images):
+    sha = disputed(room)
+    before = log(room)
+    outside = Mark("a", "drusen", Box(-50, 0, 10, 10))
+    with pytest.raises(BadInputError, match="inside the scan"):
+        room.sketch("p", sha, "mary", (outside,))
+    with pytest.raises(StoreError):
+        room.sketch("p", "0" * 64, "mary", (MARK,))
+    images.place(sha).unlink()
+    with pytest.raises(StoreError):
+        room.sketch("p", sha, "mary", (MARK,))
+    assert log(room) == before
+
+
+def test_who_has_a_scan_to_read_draws_nothing_to_settle_it_and_who_did_is_never_given_it(room):
+    begin(room, readers=2)
+    sha = room.next("p", "ada").sha256
+    room.record("p", sha, "ada", says(CNV, flagged=True))
+    while (task := room.next("p", "grace")) and task.sha256 != sha:
+        room.record("p", task.sha256, "grace", says(CNV))
+    with pytest.raises(NotAllowedError):
+        room.sketch("p", sha, "grace", (MARK,))
+    assert room.dispute("p", sha, "grace") is None
+    room.skip("p", sha, "grace")
+    room.sketch("p", sha, "mary", (MARK,))
+    assert sha not in read_all(room, "mary")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -793,6 +857,7 @@ def _do_something(room: Annotating, rng: random.Random) -> None:
     do: dict[str, Callable[[], object]] = {
         "undo": lambda: room.undo("p", who),
         "settle": lambda: room.settle("p", sha, who, says(label)),
+        "sketch": lambda: room.sketch("p", sha, who, rng.choice(((), (MARK,)))),
         "restore": lambda: room.restore("p", sha, entry.id if entry else "", who),
         "ask": lambda: room.suggestion("p", sha, who),
     }
@@ -874,18 +939,34 @@ def test_the_model_can_be_let_read_beforehand_and_says_how_far_it_is(room):
     room._shelf = ToldShelf(KnowingPredictor(answers_of(room)))
     begin(room, order=Order.ENTROPY)
     told: list[tuple[int, int]] = []
-    assert room.let_model_read("p", lambda done, total: told.append((done, total))) == 8
+    assert room.let_model_read("p", lambda done, total: told.append((done, total))) == (8, 8)
     assert told == [(n, 8) for n in range(1, 9)]
     room.create("q", "t", "real", order=Order.RANDOM)
-    assert room.let_model_read("q") == 0
+    assert room.let_model_read("q") == (0, 0)
     room._shelf.current().fault = "out of order"
     room.create("r", "t", "real", order=Order.MARGIN)
-    assert (
-        Annotating(room._store, room._images, room._shelf, room._clock, lambda: 7).let_model_read(
-            "r"
-        )
-        == 0
-    )
+    anew = Annotating(room._store, room._images, room._shelf, room._clock, lambda: 7)
+    assert anew.let_model_read("r") == (0, 8)
+
+
+class LearningPredictor(KnowingPredictor):
+    """Knows what it was asked."""
+
+    def knows(self, sha256: str) -> bool:
+        return sha256 in self.asked
+
+
+def test_each_time_the_model_reads_so_many_more_of_the_scans_that_lack_a_reader(room, monkeypatch):
+    monkeypatch.setattr("octtutor.tutor.annotating.AHEAD", 3)
+    room._shelf = ToldShelf(LearningPredictor(answers_of(room)))
+    begin(room, order=Order.ENTROPY, random_share=0)
+    assert room.let_model_read("p") == (3, 8)
+    task = room.next("p", "ada")
+    room.record("p", task.sha256, "ada", says(CNV))
+    assert room.let_model_read("p") == (5, 7)
+    assert room.let_model_read("p") == (7, 7)
+    read_all(room, "ada")
+    assert room.let_model_read("p") == (0, 0)
 
 
 class ToldDoubts:
@@ -909,7 +990,7 @@ def test_scans_whose_label_is_doubted_come_first_once_somebody_has_looked(room):
     doubts = ToldDoubts(hashes[::-1][:3])
     room = Annotating(room._store, room._images, room._shelf, room._clock, lambda: 7, doubts=doubts)
     begin(room, order=Order.DOUBT, random_share=0)
-    assert room.let_model_read("p") == 0
+    assert room.let_model_read("p") == (0, 0)
     assert [each.sha256 for each in room.doubt_labels("p")] == hashes[::-1][:3]
     seen = read_all(room, "ada")
     assert seen[:3] == hashes[::-1][:3]

@@ -66,7 +66,6 @@ from octtutor.tutor.annotation_files.records import (
 )
 from octtutor.tutor.annotation_files.scan import AnnotatedScan, Sheet
 from octtutor.tutor.annotation_files.table import read_clicks, read_csv, write_csv
-from octtutor.tutor.annotators import by_scan
 from octtutor.tutor.importing import import_scans
 from octtutor.tutor.shapes import dice, from_counts, to_counts, to_mask, union_mask
 from octtutor.tutor.turns import Room
@@ -633,8 +632,7 @@ def test_an_open_scan_that_an_import_answers_is_done_and_not_given_again(
     (given,) = store.assignments_in("first")
     assert given.done_at is not None
     assert not given.skipped
-    logs = by_scan(store.entries_in("first"))
-    room = Room(ward, cases, frozenset(), (given,), logs)
+    room = Room(ward, cases, frozenset(), (given,), store.stages_in("first"))
     assert room.free("ada") == list(cases[3:])
     assert room.free("bo") == list(cases[1:])
 

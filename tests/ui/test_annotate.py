@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from inspect import signature
 from pathlib import Path
 
 import gradio as gr
@@ -20,12 +21,15 @@ from octtutor.ui.annotate import build_annotate_tab
 from octtutor.ui.annotate_handlers import (
     ALL,
     NO_REGIONS,
+    OWN,
     SOMETHING_ELSE,
     AnnotateHandlers,
     Form,
+    first_regions,
     holds_choices,
     read_said,
     region_choices,
+    regions_with,
 )
 from octtutor.ui.annotate_texts import ACTIONS, DRAWING
 from octtutor.ui.annotate_views import readings_view
@@ -251,6 +255,14 @@ def test_the_queue_ends_with_a_word(handlers, project):
     assert handlers.open(None, "ada").panel["phase"] == "idle"
 
 
+def test_scans_that_are_gone_are_not_called_read(handlers, project, store, images):  # noqa: F811
+    handlers.act("ada", say(handlers.open(project, "ada")))
+    for case in store.cases_of("ward"):
+        images.place(case.sha256).unlink()
+    message = handlers.open(project, "ada").panel["message"]
+    assert "6 scans are left for you in this project, but are gone" in message
+
+
 # ---- the model's answer ----------------------------------------------------------------------
 
 
@@ -349,6 +361,81 @@ def test_both_readings_are_seen_side_by_side_and_one_holds(handlers, disputed, s
     assert not settled.flagged
     with pytest.raises(BadInputError, match="Expected a scan to settle"):
         handlers.settle(disputed, sha256, "eva", "ada", None, [], "bo", "")
+
+
+def canvas(handlers, project: str, sha256: str, who: str, regions: str = ALL) -> dict:
+    return handlers.settling_view(project, handlers.dispute(project, sha256, who), regions, who)
+
+
+def test_who_settles_draws_on_the_regions_of_a_choice_and_that_holds(
+    handlers,
+    disputed,
+    store,  # noqa: F811
+):
+    ((_, sha256),) = handlers.disputes(disputed, "eva")
+    view = canvas(handlers, disputed, sha256, "eva")
+    assert not view["readonly"]
+    assert len(view["marks"]) == 1
+    assert canvas(handlers, disputed, sha256, "eva", "ada")["marks"] == [mark_to_dict(BOX)]
+    assert canvas(handlers, disputed, sha256, "eva", NO_REGIONS)["marks"] == []
+    dispute = handlers.dispute(disputed, sha256, "eva")
+    assert first_regions(dispute, "eva") == ALL
+    assert regions_with(dispute, "ada", ALL) == "ada"
+    other = Mark("b", "other", Box(30, 30, 5, 5), HOSTILE)
+    sent = {"task": view["task"], "marks": [mark_to_dict(other)], "serial": 3}
+    answer, dispute = handlers.sketch("eva", sent)
+    assert answer == {"task": view["task"], "saved": 3, "fault": ""}
+    assert region_choices(dispute, "eva")[0] == ("as drawn below (1)", OWN)
+    assert first_regions(dispute, "eva") == regions_with(dispute, "ada", OWN) == OWN
+    assert first_regions(dispute, "ada") == ALL
+    assert canvas(handlers, disputed, sha256, "eva", OWN)["marks"] == [mark_to_dict(other)]
+    (line, entry_id) = handlers.log(disputed, sha256, "eva")[1][-1]
+    assert "sketch" in line
+    assert "eva, drawn to settle it" in handlers.state(disputed, sha256, entry_id, "eva")
+    handlers.settle(disputed, sha256, "eva", "ada", None, [], OWN, "")
+    settled = store.entries_in(disputed)[-1].after
+    assert (settled.diagnosis, settled.marks) == (Diagnosis.CNV, (other,))
+
+
+def test_what_a_settler_s_canvas_sends_is_checked(handlers, disputed, store, images):  # noqa: F811
+    ((_, sha256),) = handlers.disputes(disputed, "eva")
+    view, before = canvas(handlers, disputed, sha256, "eva"), store.entries_in(disputed)
+    outside = mark_to_dict(Mark("a1", "drusen", Box(-50, 0, 10, 10)))
+    reading = handlers.open(disputed, "ada").panel["task"]
+    for sent in (
+        {"task": view["task"], "marks": [outside]},
+        {"task": view["task"], "marks": 3},
+        {"task": f"{view['task']}0", "marks": []},
+        {"task": f"{disputed}.0.{sha256}", "marks": []},
+        {"task": f"nothing.0.{sha256}", "marks": []},
+        {"task": reading, "marks": []},
+        {"marks": []},
+        None,
+    ):
+        answer, dispute = handlers.sketch("eva", sent)
+        assert answer["fault"].startswith("Expected")
+        assert dispute is None
+    assert handlers.sketch("bo", {"task": view["task"], "marks": []})[0]["fault"]
+    assert store.entries_in(disputed) == before
+    images.place(sha256).unlink()
+    assert canvas(handlers, disputed, sha256, "eva") is None
+    assert handlers.settling_view(disputed, None, ALL, "eva") is None
+
+
+def test_how_far_the_model_has_come_and_how_to_go_on_is_said(
+    handlers,
+    predictor,  # noqa: F811
+    monkeypatch,
+):
+    monkeypatch.setattr("octtutor.tutor.annotating.AHEAD", 5)
+    by_margin, _ = handlers.create(form(order="margin"))
+    line = handlers.order_anew(by_margin, lambda done, total: None)
+    assert "answered 5 scans of 8 that lack a reader" in line
+    assert "“Order anew” lets it answer" in line
+    predictor.knows = lambda sha256: sha256 in predictor.asked
+    line = handlers.order_anew(by_margin, lambda done, total: None)
+    assert "answered 8 scans of 8" in line
+    assert "Order anew" not in line
 
 
 def test_what_readers_differ_in_is_said(handlers):
@@ -522,9 +609,8 @@ def test_every_event_of_the_tab_asks_first_who_is_asking(handlers, project, stor
     events = [fn for fn in page.fns.values() if fn.fn is not None]
     assert len(events) >= 20
     for fn in events:
-        given = [project for _ in fn.inputs]
-        if any(target[1] in ("submit", "input", "apply") for target in fn.targets) and not given:
-            given = [gr.EventData(None, {})]
+        has_event = "event" in signature(fn.fn).parameters
+        given = [gr.EventData(None, {})] * has_event + [project for _ in fn.inputs]
         with pytest.raises(gr.Error, match="Expected an educator"):
             fn.fn(gr.Request(), *given)
     assert len(asked) == len(events)

@@ -21,6 +21,7 @@ from octtutor.core.annotation import (
     Source,
     check_mark,
     check_reading,
+    is_reading,
     is_settling,
     present,
     standing,
@@ -418,7 +419,7 @@ def _append(
     log = store.entries_of(project.name, scan.sha256)
     settles = reader is None
     voice = who if reader is None else reader
-    before = present(log, voice, settles)
+    before = present(log, voice, Kind.SETTLE if settles else Kind.READ)
     after = _united(before, reading) if _adds_to(before, reading) else reading
     if before == after or _held(log, voice, settles, reading):
         return "already"
@@ -449,8 +450,13 @@ def _append(
 
 def _held(log: Iterable[Entry], voice: str, settles: bool, reading: Reading) -> bool:
     """Whether the log has had this reading, of this annotator or as the settled one."""
-    own = (one for one in log if is_settling(one) is settles and (settles or one.who == voice))
+    own = (one for one in log if _speaks(one, None if settles else voice))
     return any(_holds(entry.after, reading) for entry in own)
+
+
+def _speaks(entry: Entry, reader: str | None) -> bool:
+    """Whether an entry changes a reader's reading, or, of no reader, what is settled."""
+    return is_settling(entry) if reader is None else is_reading(entry) and entry.who == reader
 
 
 def _holds(state: Reading | None, reading: Reading) -> bool:
@@ -474,7 +480,7 @@ def _has_read(log: Iterable[Entry], reader: str) -> bool:
     """Whether an annotator's present reading is their own work here, not what others brought."""
     changes: list[Entry] = []
     for entry in log:
-        if entry.who != reader or is_settling(entry):
+        if not _speaks(entry, reader):
             continue
         if entry.kind is Kind.UNDO:
             del changes[-1:]
