@@ -3,12 +3,15 @@
     python benchmarks/session.py [--trainees 60] [--cases 10] [--think 0 8] [--json]
 
 Starts `octtutor serve` with a home of its own, opens a session for each think time, and lets
-trainees join and answer with the page's own events, as browsers do. The time from sending an
-answer to having its reveal is measured. All trainees share this machine with the server.
+trainees join and answer with the page's own events, as browsers do. Each page asks every three
+seconds how the session stands, and an educator's board every two, as the real ones do. The time
+from sending an answer to having its reveal is measured. All share this machine with the server.
 """
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import random
@@ -19,7 +22,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,9 +35,13 @@ from octtutor.core.session import Session
 from octtutor.settings import Settings
 from octtutor.tutor.quizzes import Quizzes
 from octtutor.tutor.sessions import Sessions
+from octtutor.ui.standing import AT_LEAST, PATH
 from octtutor.wiring import now, open_archive
 
 API = "/gradio_api"
+EDUCATOR = "/educator"
+POLL, LOOK = 3.0, 2.0
+"""Seconds between two looks of a trainee's page, and of the board."""
 QUIZ = """
 title = "Benchmark"
 deck = "embedded"
@@ -78,6 +85,8 @@ class Measured:
     joins: list[float] = field(default_factory=list)
     reveals: list[float] = field(default_factory=list)
     nexts: list[float] = field(default_factory=list)
+    polls: list[float] = field(default_factory=list)
+    looks: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
@@ -101,13 +110,58 @@ class Page:
         return tuple(self._components[i] for i in ids)
 
 
+class Window:
+    """An open page, as the server sees it: it sends one event after the other."""
+
+    def __init__(self, client: httpx.AsyncClient, above: str = "") -> None:
+        """Take the connection and the path that the page lies under."""
+        self._client, self._api = client, above + API
+        self._hash = uuid.uuid4().hex[:11]
+
+    async def fire(
+        self, event: Event, data: list[Any], sent: dict[str, Any] | None = None
+    ) -> tuple[list[Any], float]:
+        """Send an event; return its outputs, and the seconds that it took."""
+        began = time.perf_counter()
+        body = {
+            "data": data,
+            "fn_index": event.number,
+            "session_hash": self._hash,
+            "event_data": sent,
+            "trigger_id": None,
+        }
+        joined = await self._client.post(f"{self._api}/queue/join", json=body)
+        joined.raise_for_status()
+        outputs = await self._outcome(joined.json()["event_id"])
+        return outputs, time.perf_counter() - began
+
+    async def repeat(self, event: Event, data: list[Any], every: float, took: list[float]) -> None:
+        """Send an event again and again, for ever."""
+        while True:
+            await asyncio.sleep(every)
+            took.append((await self.fire(event, data))[1])
+
+    async def _outcome(self, event_id: str) -> list[Any]:
+        where = {"session_hash": self._hash}
+        async with self._client.stream("GET", f"{self._api}/queue/data", params=where) as stream:
+            async for line in stream.aiter_lines():
+                message = json.loads(line[5:]) if line.startswith("data:") else {}
+                if message.get("event_id") != event_id:
+                    continue
+                if message["msg"] == "process_completed":
+                    if not message["success"]:
+                        raise RuntimeError(str(message["output"].get("error"))[:160])
+                    return list(message["output"]["data"])
+        raise RuntimeError("the event did not end")
+
+
 class Trainee:
-    """One browser, as the server sees it."""
+    """One browser: what its trainee does, and its page asking how the session stands."""
 
     def __init__(self, client: httpx.AsyncClient, page: Page, name: str, seed: int) -> None:
         """Take the connection, the page's events and a nickname."""
-        self._client, self._page, self._name = client, page, name
-        self._hash = uuid.uuid4().hex[:11]
+        self._page, self._name = page, name
+        self._client, self._window, self._clock = client, Window(client), Window(client)
         self._kept: Any = None
         self._rng = random.Random(seed)
 
@@ -116,11 +170,23 @@ class Trainee:
         try:
             view, took = await self._fire("join", "click", code=code)
             measured.joins.append(took)
-            for _ in range(cases):
-                await asyncio.sleep(self._rng.uniform(0, 2 * think))
-                view = await self._answer(view, measured)
+            async with beside(self._poll(str(view.get("attempt")), measured)):
+                for _ in range(cases):
+                    await asyncio.sleep(self._rng.uniform(0, 2 * think))
+                    view = await self._answer(view, measured)
         except (httpx.HTTPError, RuntimeError) as error:
             measured.errors.append(f"{type(error).__name__}: {error}"[:200])
+
+    async def _poll(self, attempt: str, measured: Measured) -> None:
+        """Ask how the session stands, and look at the first tick and every so often after it."""
+        event = self._page.event("session-poll", "click")
+        for tick in itertools.count():
+            await asyncio.sleep(POLL)
+            began = time.perf_counter()
+            (await self._client.get(f"/{PATH}", params={"attempt": attempt})).raise_for_status()
+            measured.polls.append(time.perf_counter() - began)
+            if tick % (AT_LEAST // int(POLL)) == 0:
+                await self._clock.fire(event, [self._input(one, "") for one in event.inputs])
 
     async def _answer(self, view: dict[str, Any], measured: Measured) -> dict[str, Any]:
         place = {"attempt": view.get("attempt"), "position": view.get("position")}
@@ -138,18 +204,8 @@ class Trainee:
     ) -> tuple[dict[str, Any], float]:
         """Send an event; return what the desk shows then, and the seconds that it took."""
         event = self._page.event(elem_id, trigger)
-        began = time.perf_counter()
-        body = {
-            "data": [self._input(component, code) for component in event.inputs],
-            "fn_index": event.number,
-            "session_hash": self._hash,
-            "event_data": sent,
-            "trigger_id": None,
-        }
-        joined = await self._client.post(f"{API}/queue/join", json=body)
-        joined.raise_for_status()
-        outputs = await self._outcome(joined.json()["event_id"])
-        took = time.perf_counter() - began
+        data = [self._input(component, code) for component in event.inputs]
+        outputs, took = await self._window.fire(event, data, sent)
         kept = event.place("browserstate")
         if kept is not None and outputs[kept] is not None:
             self._kept = outputs[kept]
@@ -163,18 +219,25 @@ class Trainee:
         elem_id = component["props"].get("elem_id")
         return known.get(elem_id, component["props"].get("value"))
 
-    async def _outcome(self, event_id: str) -> list[Any]:
-        where = {"session_hash": self._hash}
-        async with self._client.stream("GET", f"{API}/queue/data", params=where) as stream:
-            async for line in stream.aiter_lines():
-                message = json.loads(line[5:]) if line.startswith("data:") else {}
-                if message.get("event_id") != event_id:
-                    continue
-                if message["msg"] == "process_completed":
-                    if not message["success"]:
-                        raise RuntimeError(str(message["output"].get("error"))[:160])
-                    return list(message["output"]["data"])
-        raise RuntimeError("the event did not end")
+
+@contextlib.asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let work without an end go on meanwhile; what it failed of is raised."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def watch(client: httpx.AsyncClient, measured: Measured) -> None:
+    """Look at the latest session's board, as an educator's page does."""
+    page = Page((await client.get(f"{EDUCATOR}/config")).json())
+    event = page.event("session-look", "click")
+    data = [component["props"].get("value") for component in event.inputs]
+    await Window(client, EDUCATOR).repeat(event, data, LOOK, measured.looks)
 
 
 def _value(output: Any) -> dict[str, Any]:
@@ -232,7 +295,9 @@ async def run(address: str, session: Session, trainees: int, cases: int, think: 
     ) as client:
         page = Page((await client.get("/config")).json())
         everybody = [Trainee(client, page, f"Reader {n}", n) for n in range(trainees)]
-        await asyncio.gather(*(one.read(session.code, cases, think, measured) for one in everybody))
+        reading = [one.read(session.code, cases, think, measured) for one in everybody]
+        async with beside(watch(client, measured)):
+            await asyncio.gather(*reading)
     return measured
 
 
@@ -295,6 +360,8 @@ def _figures(done: Measured, seconds: float) -> dict[str, Any]:
         "join_ms": _spread(done.joins),
         "reveal_ms": _spread(done.reveals),
         "next_ms": _spread(done.nexts),
+        "poll_ms": _spread(done.polls),
+        "board_ms": _spread(done.looks),
         "errors": len(done.errors),
         "error_texts": sorted(set(done.errors))[:5],
     }
@@ -319,6 +386,8 @@ def show(figures: dict[str, Any]) -> None:
             ("join_ms", "join"),
             ("reveal_ms", "answer → reveal"),
             ("next_ms", "next scan"),
+            ("poll_ms", "how it stands"),
+            ("board_ms", "board"),
         ):
             spread = one[key] or dict.fromkeys(("p50", "p95", "p99", "max"), float("nan"))
             numbers = "".join(f"{value:>9.0f}" for value in spread.values())

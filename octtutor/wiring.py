@@ -139,6 +139,12 @@ def open_quizzes(archive: Archive, settings: Settings) -> Quizzes:
     return Quizzes(archive.store, settings.quiz_folders)
 
 
+def open_sessions(archive: Archive, shelf: ModelShelf, settings: Settings) -> Sessions:
+    """Return the sessions of these records."""
+    quizzes = open_quizzes(archive, settings)
+    return Sessions(archive.store, archive.images, quizzes, shelf, now)
+
+
 def build(
     archive: Archive,
     shelf: ModelShelf,
@@ -164,7 +170,7 @@ def build(
     quizzes = open_quizzes(archive, settings)
     practice = Practice(store, images, shelf, now)
     exams = Exams(store, quizzes, shelf, now)
-    sessions = Sessions(store, images, quizzes, shelf, now)
+    sessions = open_sessions(archive, shelf, settings)
     atlas = Atlas(store, images, shelf, Lessons(store, images, now).regions_of)
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     served, urls = ServedModel(shelf), is_local(host, share)
@@ -225,7 +231,7 @@ def build_educators(
         lambda upload, progress: scans.add(upload, "", "", progress),
     )
     quizzes = open_quizzes(archive, settings)
-    opened = Sessions(archive.store, archive.images, quizzes, shelf, now)
+    opened = open_sessions(archive, shelf, settings)
     sessions = SessionsHandlers(opened, _session_exports(archive.store, opened, settings))
     quiz_files = QuizzesHandlers(quizzes, archive.images)
     store, images = archive.store, archive.images
@@ -310,7 +316,8 @@ def serve(
         page = build(archive, shelf, settings, host, share)
         shelf.current()  # begins to load beside the page
         educators = build_educators(archive, shelf, settings, host, share)
-        address = serve_page(page, educators, readers_uploads(), host, port, share, mcp)
+        standing = open_sessions(archive, shelf, settings).standing
+        address = serve_page(page, educators, readers_uploads(), standing, host, port, share, mcp)
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()
     finally:

@@ -45,12 +45,16 @@ def check(
 ) -> None:
     """Look for faults: in the file, and of scans that are not here. Exit 1 when there are any."""
     with _opened() as quizzes:
-        chosen = [_find(quizzes, word) for word in words] if words else quizzes.all()
+        chosen, lost = _find_all(quizzes, words) if words else (quizzes.all(), [])
         checked = [(listed, quizzes.check_listed(listed)) for listed in chosen]
     if as_json:
         print_json([_checked(listed, faults) for listed, faults in checked])
     else:
         _say_faults(checked)
+    for error in lost[1:]:
+        note(str(error))
+    if lost:
+        raise lost[0]
     if any(faults for _, faults in checked):
         raise typer.Exit(1)
 
@@ -168,9 +172,15 @@ def _opened() -> Iterator[Quizzes]:
         archive.store.close()
 
 
-def _find(quizzes: Quizzes, word: str) -> Listed:
-    """Return the quiz of a name, else the file of a path."""
-    return quizzes.find_listed(word) or quizzes.read(Path(word))
+def _find_all(quizzes: Quizzes, words: Sequence[str]) -> tuple[list[Listed], list[BadInputError]]:
+    """Return the quizzes of names, else the files of paths, and what was not found."""
+    found, lost = [], []
+    for word in words:
+        try:
+            found.append(quizzes.find_listed(word) or quizzes.read(Path(word)))
+        except BadInputError as error:
+            lost.append(error)
+    return found, lost
 
 
 def _facts(quizzes: Quizzes, listed: Listed) -> dict[str, Any]:

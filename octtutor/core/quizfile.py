@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS
 from octtutor.core.quiz import Options
 
 MAX_BYTES = 1_000_000
@@ -119,9 +119,12 @@ class Places:
     def __init__(self, text: str) -> None:
         """Look through the text once."""
         self._lines: dict[tuple[str, str], int] = {}
+        self._scans: dict[str, int] = {}
         self._here = ""
         self._counts: Counter[str] = Counter()
         for number, line in enumerate(_code_lines(text), 1):
+            for digest in _HASH.findall(line):
+                self._scans.setdefault(digest, number)
             head = _HEAD.match(line)
             if head:
                 self._enter(head["name"], bool(head["list"]), number)
@@ -132,11 +135,18 @@ class Places:
         """Return the line of a key, of its table where it is missing, else 0.
 
         Args:
-            table: "" is the top, `rule` and `options` are tables, `cases[1]` is the first case.
+            table: "" is the top, `rule` and `options` are tables, `rule.per_class` is a table in
+                one, `cases[1]` is the first case.
             key: within it.
         """
-        places = ((table, key), ("", table), ("", table.partition("[")[0]))
+        outer, _, inner = table.rpartition(".")
+        outermost = ("", re.split(r"[.[]", table)[0])
+        places = ((table, key), ("", table), (outer, inner), outermost)
         return next((self._lines[place] for place in places if place in self._lines), 0)
+
+    def of_scan(self, sha256: str) -> int:
+        """Return the line that first names a scan, else 0."""
+        return self._scans.get(sha256, 0)
 
     def _enter(self, name: str, is_list: bool, number: int) -> None:
         self._note("", name, number)
@@ -172,12 +182,7 @@ def _code_lines(text: str) -> Iterator[str]:
 
 def read_quiz(key: str, data: bytes) -> QuizFile | tuple[Fault, ...]:
     """Read a quiz file's bytes; see `parse_quiz`."""
-    if len(data) > MAX_BYTES:
-        return (Fault(0, f"expected at most {MAX_BYTES:,} bytes"),)
-    try:
-        return parse_quiz(key, data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        return (Fault(data.count(b"\n", 0, error.start) + 1, "expected UTF-8; save it as that"),)
+    return _whole(*read_draft(key, data))
 
 
 def parse_quiz(key: str, text: str) -> QuizFile | tuple[Fault, ...]:
@@ -190,19 +195,43 @@ def parse_quiz(key: str, text: str) -> QuizFile | tuple[Fault, ...]:
     Returns:
         The quiz, or every fault that was found, by line.
     """
+    return _whole(*_parse(key, text))
+
+
+def read_draft(key: str, data: bytes) -> tuple[QuizFile | None, tuple[Fault, ...]]:
+    """Read a quiz file's bytes as far as they can be understood.
+
+    Returns:
+        The quiz without what is wrong in it, None where nothing can be read; and every fault that
+        was found, by line.
+    """
+    if len(data) > MAX_BYTES:
+        return None, (Fault(0, f"expected at most {MAX_BYTES:,} bytes"),)
+    try:
+        return _parse(key, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return None, (Fault(line, "expected UTF-8; save it as that"),)
+
+
+def _parse(key: str, text: str) -> tuple[QuizFile | None, tuple[Fault, ...]]:
+    faults: list[Fault] = []
     if not _FILE_NAME.fullmatch(key):
-        return (Fault(0, f"expected a name of a-z, 0-9 and -, received {key[:64]!r}"),)
+        faults.append(Fault(0, f"expected a name of a-z, 0-9 and -, received {key[:64]!r}"))
     try:
         raw = tomllib.loads(text)
         data = text.replace("\r\n", "\n").encode()
     except (ValueError, RecursionError) as error:
-        return (_syntax(error, text),)
-    faults: list[Fault] = []
+        return None, (*faults, _syntax(error, text))
     top = _Table(raw, "", _TOP, Places(text), faults)
     options = top.table("options", _OPTIONS)
     quiz = _read(key, hashlib.sha256(data).hexdigest()[:12], top, options)
     _find_contradictions(quiz, top, options)
-    return tuple(sorted(faults, key=lambda fault: fault.line)) or quiz
+    return quiz, tuple(sorted(faults, key=lambda fault: fault.line))
+
+
+def _whole(quiz: QuizFile | None, faults: tuple[Fault, ...]) -> QuizFile | tuple[Fault, ...]:
+    return faults if faults or quiz is None else quiz
 
 
 def _syntax(error: Exception, text: str) -> Fault:
@@ -242,6 +271,20 @@ class _Table:
             self.fault(key, f"expected a table [{key}], received {_short(value)}")
             value = {}
         return _Table(value, key, known, self._places, self.faults)
+
+    def counts(self, key: str) -> list[int]:
+        """Return the numbers of a table in this one, in LABELS order; a missing one is 0."""
+        given = self.values[key]
+        inner = _Table(given, f"{self._name}.{key}", tuple(given), self._places, self.faults)
+        for name in given:
+            if name not in LABELS:
+                inner.fault(name, f"unknown class {name[:40]!r}; expected {', '.join(LABELS)}")
+        expected = f"a whole number from 1 to {MAX_CASES} (leave an empty class out)"
+
+        def fits(value: Any) -> bool:
+            return _is_whole(value, 1, MAX_CASES)
+
+        return [inner.take(str(label), 0, fits, expected) for label in LABELS]
 
     def each(self, key: str, known: tuple[str, ...]) -> "Iterator[_Table]":
         """Give the tables of a list; what is none is a fault."""
@@ -322,23 +365,26 @@ def _read_options(top: _Table, options: _Table) -> Options:
 
 def _read_rule(top: _Table) -> Rule:
     table = top.table("rule", _RULE)
-    value = table.values.get("per_class")
-    each: dict[str, Any] = value if isinstance(value, dict) else dict.fromkeys(LABELS, value)
-    counts = [each.get(label, 0) for label in LABELS]
-    strange = [key for key in each if key not in Diagnosis.__members__]
-    if strange:
-        expected = ", ".join(LABELS)
-        table.fault("per_class", f"unknown class {strange[0][:40]!r}; expected {expected}")
-    elif not each or not all(_is_whole(n, 1, MAX_CASES) for n in each.values()):
-        what = (
-            f"expected a whole number from 1 to {MAX_CASES}, or one for each class as in "
-            f"{{ CNV = 5, DRUSEN = 5 }}, as 'per_class', received {_short(value)}; leave an "
-            "empty class out"
-        )
-        table.fault("per_class", what)
-    elif sum(counts) > MAX_CASES:
+    counts = _read_counts(table)
+    if sum(counts) > MAX_CASES:
         table.fault("per_class", f"expected at most {MAX_CASES} cases, received {sum(counts)}")
     return Rule((counts[0], counts[1], counts[2], counts[3]), table.whole("seed", 1, 0, MAX_SEED))
+
+
+def _read_counts(table: _Table) -> list[int]:
+    """Return how many of each class a rule wants, in LABELS order; 0 where that is wrong."""
+    value: Any = table.values.get("per_class")
+    if isinstance(value, dict) and value:
+        return table.counts("per_class")
+    if _is_whole(value, 1, MAX_CASES):
+        return [value] * len(LABELS)
+    what = (
+        f"expected a whole number from 1 to {MAX_CASES}, or one for each class as in "
+        f"{{ CNV = 5, DRUSEN = 5 }}, as 'per_class', received {_short(value)}; leave an "
+        "empty class out"
+    )
+    table.fault("per_class", what)
+    return [0] * len(LABELS)
 
 
 def _read_cases(top: _Table) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from octtutor.core.quizfile import (
     Rule,
     case_names,
     parse_quiz,
-    read_quiz,
+    read_draft,
     write_quiz,
 )
 from octtutor.datasets.images import write_atomically
@@ -44,6 +44,8 @@ class Listed:
     quiz: QuizFile | None
     """None where the file has faults."""
     faults: tuple[Fault, ...]
+    draft: QuizFile | None = None
+    """The quiz without what is wrong in it; None where nothing can be read."""
     text: str = field(default="", repr=False)
 
 
@@ -125,22 +127,25 @@ class Quizzes:
         except OSError as error:
             fault = Fault(0, f"cannot be read: {error.strerror or error}")
             return Listed(path.stem, path, is_own, None, (fault,))
-        found = read_quiz(path.stem, data)
-        if isinstance(found, QuizFile):
-            return Listed(path.stem, path, is_own, found, (), data.decode("utf-8-sig"))
-        return Listed(path.stem, path, is_own, None, found)
+        draft, faults = read_draft(path.stem, data)
+        text = data.decode("utf-8-sig") if draft else ""
+        return Listed(path.stem, path, is_own, None if faults else draft, faults, draft, text)
 
     def check_listed(self, listed: Listed) -> tuple[Fault, ...]:
         """Return all faults of a file, in itself and against the records, by line."""
-        if listed.quiz is None:
+        if listed.draft is None:
             return listed.faults
-        return self.check(listed.quiz, Places(listed.text))
+        draft, places = listed.draft, Places(listed.text)
+        lacking = self.check(draft, places)
+        missing = self._missing_one_by_one(draft, places) if lacking else []
+        found = [*listed.faults, *lacking, *missing]
+        return tuple(sorted(found, key=lambda fault: fault.line))
 
     def check(self, quiz: QuizFile, places: Places | None = None) -> tuple[Fault, ...]:
         """Return what keeps a quiz from being played here: no deck, no scans, too few.
 
         Args:
-            quiz: of a file without faults.
+            quiz: of a file without faults, or what could be read of one with faults.
             places: of its text, for the lines; 0 without.
         """
         places = places or Places("")
@@ -151,23 +156,36 @@ class Quizzes:
             what = f"there is no deck {quiz.deck!r} here. {_how_to_get(quiz)}"
             return (Fault(places.of("", "deck"), what),)
         if quiz.rule is not None:
-            line = places.of("rule", "per_class")
-            return tuple(Fault(line, what) for what in self._lacking(quiz, quiz.rule))
-        _, held = self._deck_of(quiz)
-        missing = [place for place, sha in enumerate(quiz.cases, 1) if sha not in held]
+            return tuple(self._lacking(quiz, quiz.rule, places)) if quiz.deck else ()
+        missing = self._missing(quiz)
         if not missing:
             return ()
-        what = f"{len(missing)} of {len(quiz.cases)} scans are not here. {_how_to_get(quiz)}"
-        return (Fault(places.of(f"cases[{missing[0]}]", "sha256"), what),)
+        how = "The embedded deck has no others." if quiz.deck == EMBEDDED else _how_to_get(quiz)
+        what = f"{len(missing)} of {len(quiz.cases)} scans are not here. {how}"
+        return (Fault(places.of_scan(missing[0]), what),)
 
-    def _lacking(self, quiz: QuizFile, rule: Rule) -> Iterable[str]:
+    def _missing(self, quiz: QuizFile) -> list[str]:
+        _, held = self._deck_of(quiz)
+        return [sha256 for sha256 in quiz.cases if sha256 not in held]
+
+    def _missing_one_by_one(self, quiz: QuizFile, places: Places) -> list[Fault]:
+        """Return a fault for each named scan that is not here; none where all or no deck is."""
+        if quiz.rule or (quiz.deck and self._store.find_deck(quiz.deck) is None):
+            return []
+        missing = self._missing(quiz)
+        if len(missing) in (0, 1, len(quiz.cases)):
+            return []  # what `check` says names it already
+        return [Fault(places.of_scan(sha), f"the scan {sha[:12]}… is not here") for sha in missing]
+
+    def _lacking(self, quiz: QuizFile, rule: Rule, places: Places) -> Iterable[Fault]:
         held = Counter(case.label for case in self._store.cases_of(quiz.deck))
         for label, wanted in zip(LABELS, rule.per_class, strict=True):
             if held[label] < wanted:
-                yield (
+                what = (
                     f"the rule wants {wanted} {label}, the deck {quiz.deck!r} holds "
                     f"{held[label]}; ask for fewer, or import more scans"
                 )
+                yield Fault(places.of("rule.per_class", label), what)
 
     def _deck_of(self, quiz: QuizFile) -> tuple[str, dict[str, Case]]:
         """Return the deck that holds most of the named cases, and those that it holds."""

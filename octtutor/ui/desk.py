@@ -17,6 +17,7 @@ from octtutor.tutor.sessions import JoinedState, Sessions
 from octtutor.ui.browser import Browser, need_trainee, trainee_of
 from octtutor.ui.outcome import outcome_html
 from octtutor.ui.results_card import results_card
+from octtutor.ui.standing import ASK
 from octtutor.ui.texts import DESK, FULL_NAMES, JOIN, KEYS, OUTCOME, START
 from octtutor.ui.viewer import viewer_html, viewer_script
 from octtutor.ui.views import (
@@ -326,6 +327,7 @@ def build_desk(handlers: DeskHandlers) -> Desk:
             again = gr.Button(START["again"], variant="primary", elem_id="again")
             review = gr.Button(OUTCOME["review"], elem_id="review")
     session = gr.Timer(3.0, active=False)
+    poll = gr.Button("", visible="hidden", elem_id="session-poll")
     said = gr.State(None)
 
     shown = [desk, rooms, reading, results_part, card, review, session]
@@ -336,7 +338,8 @@ def build_desk(handlers: DeskHandlers) -> Desk:
     desk.clear(events.end, [browser], shown, **QUIZ)
     review.click(events.review, [browser], shown, **QUIZ)
     polling = {**QUIZ, "concurrency_id": "session", "concurrency_limit": 16}
-    session.tick(events.poll, [browser, said], [*shown, said], **polling)
+    session.tick(None, None, None, js=ASK)
+    poll.click(events.poll, [browser, said], [*shown, said], **polling)
     return Desk(browser, rooms, again, shown)
 
 

@@ -113,7 +113,7 @@ AXES: dict[str, str] = {
 }
 
 SECOND: dict[str, str] = {
-    "looks": "You took {n} second looks after the model's answer.",
+    "looks": "{n} second looks were taken after the model's answer.",
     "before_after": "Right before: {before}. Right after: {after}.",
     "wrong_to_right": "From wrong to right",
     "right_to_wrong": "From right to wrong",
@@ -129,10 +129,14 @@ SECOND: dict[str, str] = {
     "followed_short": "Took over a wrong one",
     "kept_wrong_short": "Stayed wrong",
     "of": "{k} of {n}",
-    "over": "Too much trust: where the model was wrong, you gave up {k} of {n} right answers.",
-    "not_over": "You held on to your right answers beside a wrong model ({n} of {n}).",
-    "under": "Too little trust: where the model was right, you stayed wrong {k} times of {n}.",
-    "not_under": "Where you were wrong and the model right, you followed it ({n} of {n}).",
+    "over": "Too much trust: beside a wrong model, {k} of {n} right answers were given up.",
+    "not_over": "Beside a wrong model, every right answer was kept ({n} of {n}).",
+    "no_over": "The model was right each time: too much trust could not show.",
+    "took_over": "Too much trust: where answer and model were wrong in different ways, the model's "
+    "was taken over {k} times of {n}.",
+    "under": "Too little trust: beside a right model, {k} of {n} wrong answers stayed wrong.",
+    "not_under": "Beside a right model, every wrong answer was put right ({n} of {n}).",
+    "no_under": "No answer was wrong beside a right model: too little trust could not show.",
     "few": "With so few looks this says little: see the intervals.",
 }
 
@@ -172,6 +176,7 @@ REPORT: dict[str, str] = {
     "late": "{n} answers came after the scan was shown to all; they are left out of all figures.",
     "hardest": "Hardest scans",
     "confusion": "The class's answers",
+    "confusion_note": "Rows: truth. Columns: answer. U: ungradable.",
     "agreement": "Agreement of the readers (Fleiss's kappa)",
     "against": "The class and the model",
     "readers_right": "Readers, right",

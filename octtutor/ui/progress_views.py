@@ -203,7 +203,7 @@ def second_look_words(looks: SecondLooks) -> str:
         for key, figure in _shares(looks)
     )
     return (
-        f"<p>{head} {both}</p><table><tbody>{switches}{shares}</tbody></table>"
+        f"<p>{head} {both}</p><table class='looks'><tbody>{switches}{shares}</tbody></table>"
         f"<p>{' '.join(reliance(looks))}</p>"
     )
 
@@ -215,15 +215,20 @@ def second_look_rows(looks: SecondLooks) -> list[Row]:
 
 def reliance(looks: SecondLooks) -> list[str]:
     """Say in words whether the model was relied on too much or too little."""
-    said = []
-    for figure, over, held in (
+    if not looks.n:
+        return []
+    said = [] if looks.agreed_with_wrong.n else [SECOND["no_over"]]
+    for figure, some, none in (
         (looks.gave_up, "over", "not_over"),
+        (looks.followed, "took_over", ""),
         (looks.kept_wrong, "under", "not_under"),
     ):
-        if figure.n:
+        key = some if figure.value else none
+        if figure.n and key:
             k = round((figure.value or 0) * figure.n)
-            said.append(SECOND[over if k else held].format(k=k, n=figure.n))
-    return [*said, SECOND["few"]] if said and looks.n < _FEW_LOOKS else said
+            said.append(SECOND[key].format(k=k, n=figure.n))
+    said += [] if looks.kept_wrong.n else [SECOND["no_under"]]
+    return [*said, SECOND["few"]] if looks.n < _FEW_LOOKS else said
 
 
 def _shares(looks: SecondLooks) -> list[tuple[str, Figure]]:

@@ -209,9 +209,7 @@ def _options_fields() -> list[Any]:
     with gr.Row():
         mode = _radio("mode", (PRACTICE, EXAM))
         flags = [
-            gr.Checkbox(
-                getattr(_START, key), label=QUIZZES[key], min_width=220, elem_id=f"quiz-{key}"
-            )
+            gr.Checkbox(getattr(_START, key), label=QUIZZES[key], elem_id=f"quiz-{key}")
             for key in ("confidence", "second_look", "mark_where")
         ]
     with gr.Row():

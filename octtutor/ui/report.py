@@ -18,10 +18,18 @@ from octtutor.core.answer import Answered, choice_word
 from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.core.quiz import Trainee
 from octtutor.stats.intervals import Figure
+from octtutor.stats.learning import Point
 from octtutor.stats.mrmc import Comparison, compare_modalities
 from octtutor.tutor.board import AgainstModel, Board, CaseLine, Gathered, is_late, unique_names
 from octtutor.tutor.imrmc import rate
-from octtutor.tutor.progress import InTraining, Progress, SecondLooks, second_looks, weighted_error
+from octtutor.tutor.progress import (
+    BLOCK,
+    InTraining,
+    Progress,
+    SecondLooks,
+    second_looks,
+    weighted_error,
+)
 from octtutor.ui.drawing import draw
 from octtutor.ui.figures import (
     calibration_plot,
@@ -135,7 +143,12 @@ def _trainee_parts(progress: Progress, now: datetime) -> list[Part]:
     return [
         (REPORT["summary"], figure_table(_summary(progress)) + _left_out(progress)),
         (PROGRESS["due"], due_words(progress.due, now) + due_table(progress, now)),
-        (PROGRESS["curve"], _plot(learning_curve(progress.curve), "curve") + _note("curve_note")),
+        (
+            PROGRESS["curve"],
+            _plot(learning_curve(progress.curve), "curve")
+            + figure_table(_curve_rows(progress.curve))
+            + _note("curve_note"),
+        ),
         (
             PROGRESS["classes"],
             _plot(per_class_plot(progress.per_class), "classes")
@@ -160,6 +173,16 @@ def _trainee_parts(progress: Progress, now: datetime) -> list[Part]:
         (PROGRESS["second"], _second(looks)),
         (PROGRESS["exams"], _exams(progress)),
         (REPORT["methods"], f"<p>{REPORT['methods_text']}</p>"),
+    ]
+
+
+def _curve_rows(curve: Sequence[Point]) -> list[Row]:
+    """Return the points of the curve that share no scans, and the last one."""
+    ends = [*range(BLOCK, len(curve), BLOCK), len(curve)] if curve else []
+    points = [curve[end - 1] for end in ends]
+    return [
+        (PROGRESS["span"].format(first=p.case - p.accuracy.n + 1, last=p.case), p.accuracy, "")
+        for p in points
     ]
 
 
@@ -283,7 +306,7 @@ def _session_parts(gathered: Gathered, board: Board) -> list[Part]:
     return [
         (REPORT["summary"], figure_table(summary) + late),
         (REPORT["readers"], _reader_table(board)),
-        (REPORT["confusion"], confusion_table(board.matrix, "") + _note("confusion_note")),
+        (REPORT["confusion"], confusion_table(board.matrix, "") + _confusion_note()),
         (REPORT["hardest"], _case_table(board.hardest)),
         (REPORT["against"], _against(board.against_model)),
         (REPORT["error"], _errors([(REPORT["class_error"], error)])),
@@ -300,6 +323,10 @@ def _reader_table(board: Board) -> str:
         for reader in board.readers
     ]
     return figure_table(rows) if rows else f"<p>{REPORT['none']}</p>"
+
+
+def _confusion_note() -> str:
+    return f"<p class='note'>{REPORT['confusion_note']}</p>"
 
 
 def _case_table(lines: Iterable[CaseLine]) -> str:

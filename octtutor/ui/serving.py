@@ -1,6 +1,7 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
@@ -15,6 +16,7 @@ from octtutor.ui.doorkeeper import is_foreign
 from octtutor.ui.gate import UNDER, Again, Body, checked
 from octtutor.ui.page import look
 from octtutor.ui.read_files import MAX_UPLOAD, is_full, sweep
+from octtutor.ui.standing import Standing
 
 MAX_BODY = 2_000_000
 """Bytes; nothing but an upload is larger."""
@@ -132,6 +134,7 @@ def serve_page(
     page: gr.Blocks,
     educators: FastAPI,
     uploads: Path,
+    standing: Callable[[str], str],
     host: str,
     port: int,
     share: bool,
@@ -143,6 +146,7 @@ def serve_page(
         page: what `build_page` returned.
         educators: what `build_educator_app` returned; it must know the same host and share.
         uploads: where scans come in that readers give; inside GRADIO_TEMP_DIR.
+        standing: says how the session of an attempt stands, see `Sessions.standing`.
         host: the address to listen on.
         port: likewise.
         share: also make a public link (Gradio's relay).
@@ -168,6 +172,7 @@ def serve_page(
             "middleware": [
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
+                Middleware(Standing, standing=standing),
             ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),
             "docs_url": None,

@@ -67,7 +67,7 @@ SESSIONS: dict[str, str] = {
     "race": "Readers ahead of the model / level / behind",
     "majority": "Majority of the class",
     "pairs": "Scans on which only the majority is right: {first}; only the model: {second}; "
-    "p = {p:.2f}",
+    "p = {p:.3g}",
     "no_figure": "no such answer yet",
     "previous": "◀ Previous case",
     "next": "Next case ▶",

@@ -116,3 +116,10 @@ def test_both_pages_fit_a_phone(phone: Page, address: str):
     expect(phone.locator("#decks table")).to_be_visible()
     expect(phone.locator("#import")).to_be_visible()
     assert no_wider_than_the_window(phone)
+    phone.get_by_role("tab", name="Quizzes").click()
+    for option in ("confidence", "second_look", "mark_where"):
+        tick = phone.locator(f"#quiz-{option}")
+        expect(tick).to_be_visible()
+        assert tick.evaluate("tick => tick.scrollWidth <= tick.clientWidth + 1"), option
+        assert tick.evaluate("tick => tick.clientWidth") >= 200, option
+    assert no_wider_than_the_window(phone)

@@ -68,6 +68,7 @@ def test_each_diagnosis_has_signs_examples_and_pairs(page: Page, address: str):
         expect(page.locator(".learn .pair")).to_have_count(2)
         expect(page.locator(".learn .scan .badge")).to_have_count(10)
         assert page.locator(".learn .signs li").count() >= 4
+        expect(page.locator("#learn-lot")).to_be_hidden()
         assert loaded(page)
         alts = page.locator(".learn .examples img").evaluate_all("all => all.map(i => i.alt)")
         assert all(alt.startswith(f"OCT B-scan (synthetic) of {label}.") for alt in alts)

@@ -109,6 +109,22 @@ def test_a_second_look_is_kept_or_changed_and_survives_a_reload(page: Page, addr
     expect(page.locator(".results")).to_contain_text("1 second looks")
 
 
+def test_what_second_looks_changed_fits_a_small_phone(phone: Page, address: str):
+    phone.set_viewport_size({"width": 360, "height": 640})
+    start(phone, address, "Is it normal?")
+    phone.locator(".answer.dme").tap()
+    phone.locator(".level").nth(2).tap()
+    phase(phone, "look")
+    phone.locator("[data-do=settle]").tap()
+    phase(phone, "told")
+    phone.once("dialog", lambda dialog: dialog.accept())
+    phone.locator(".quiet.end").tap()
+    looks = phone.locator(".results .looks")
+    expect(looks).to_be_visible()
+    assert looks.evaluate("table => table.getBoundingClientRect().right <= innerWidth")
+    assert sideways(phone) <= 0
+
+
 def test_an_exam_runs_with_the_keyboard_alone_and_its_clock_goes_on(page: Page, address: str):
     page.goto(address)
     expect(page.locator("#begin")).to_be_visible()
@@ -146,6 +162,7 @@ def test_practice_is_adaptive_shows_mastery_and_compares_after_a_confusion(
         if not compared and page.locator(".compare").is_visible():
             page.locator(".compare summary").click()
             expect(page.locator(".compare .pair img")).to_have_count(2)
+            expect(page.locator(".compare .pair img").first).to_be_in_viewport(ratio=0.5)
             compared = True
         page.wait_for_timeout(350)
         page.locator(".next").click()

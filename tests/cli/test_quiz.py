@@ -71,6 +71,16 @@ def test_check_names_every_fault_with_file_and_line_and_exits_1(run, tmp_path: P
     assert (second["quiz"], second["faults"]) == ("first-ten", [])
 
 
+def test_a_path_that_leads_nowhere_hides_no_fault_of_the_others(run, tmp_path: Path):
+    broken = tmp_path / "broken.toml"
+    broken.write_text(BROKEN)
+    said = run("check", "nope.toml", broken, "gone.toml")
+    assert said.code == 1
+    assert f"{broken}:2: unknown key 'colour'" in said.out
+    assert "no file 'nope.toml'" in said.err
+    assert "no file 'gone.toml'" in said.err
+
+
 def test_check_of_all_finds_what_is_missing_here(run, own_home: Path):
     said = run("check")
     assert said.code == 1

@@ -248,6 +248,22 @@ def test_a_fault_is_told_with_its_line(was: str, now: str, line: int, what: str)
     assert what in found[1]
 
 
+def test_each_class_of_a_rule_has_its_own_fault_and_line():
+    wrong = "{ CNV = 0, AMD = 3, DRUSEN = true, ROP = 1 }"
+    found = faults(GOOD.replace("{ CNV = 5, DRUSEN = 5 }", wrong))
+    assert [line for line, _ in found] == [5, 5, 5, 5]
+    assert [what.split(";")[0].split()[-1] for _, what in found] == ["'AMD'", "'ROP'", "0", "True"]
+    table = '[rule.per_class]\nCNV = 5\nDME = "two"\nAMD = 1\n'
+    found = faults(f'title = "x"\ndeck = "embedded"\n{table}')
+    assert [line for line, _ in found] == [5, 6]
+
+
+def test_a_wrong_name_hides_no_fault_of_the_text():
+    found = parse_quiz("A b", "title = 5\n" + GOOD.partition("\n")[2])
+    assert isinstance(found, tuple)
+    assert [fault.line for fault in found] == [0, 1]
+
+
 def test_a_rule_and_named_cases_exclude_each_other():
     assert one_fault('title = "x"\n')[1] == "expected [rule] or [[cases]], received neither"
     both = faults(GOOD + f'[[cases]]\nsha256 = "{A}"\n')

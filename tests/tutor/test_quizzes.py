@@ -145,12 +145,40 @@ def test_a_quiz_is_checked_against_the_records_with_its_lines(quizzes: Quizzes, 
     assert [fault.line for fault in found["few"]] == [4, 4]
     assert "wants 6 CNV, the deck 'ward' holds 5" in found["few"][0].what
     assert "wants 9 NORMAL" in found["few"][1].what
-    (missing,) = found["missing"]
+    missing, *each = found["missing"]
     assert missing.line == 5
     assert "2 of 3 scans are not here" in missing.what
+    assert each == [
+        Fault(5, "the scan eeeeeeeeeeee… is not here"),
+        Fault(7, "the scan dddddddddddd… is not here"),
+    ]
     assert found["fine"] == found["first"] == ()
     with pytest.raises(BadInputError, match="2 of 3 scans are not here"):
         quizzes.resolve(quizzes.find("missing"))
+
+
+def test_what_the_records_lack_is_told_beside_the_faults_of_the_file(quizzes: Quizzes, own: Path):
+    texts = {
+        "deck": 'title = 5\ndeck = "clinic"\n[rule]\nper_class = 1\nspeed = 2\n',
+        "few": 'title = "x"\ndeck = "ward"\n[rule]\nseed = -1\n[rule.per_class]\n'
+        "CNV = 1\nDME = 0\nNORMAL = 9\nAMD = 2\n",
+        "missing": f'title = "x"\n[[cases]]\nsha256 = "{digest(C, 1)}"\ntag = 1\n'
+        f'[[cases]]\nsha256 = "zz"\n[[cases]]\nsha256 = "{"e" * 64}"\n',
+    }
+    own.mkdir(parents=True)
+    for key, text in texts.items():
+        (own / f"{key}.toml").write_text(text)
+    found = {one.key: quizzes.check_listed(one) for one in quizzes.all()}
+    lines = {key: [fault.line for fault in faults] for key, faults in found.items()}
+    assert lines["deck"] == [1, 2, 5]
+    assert "no deck 'clinic' here" in found["deck"][1].what
+    assert lines["few"] == [4, 7, 8, 9]
+    assert "leave an empty class out" in found["few"][1].what
+    assert "wants 9 NORMAL, the deck 'ward' holds" in found["few"][2].what
+    assert "unknown class 'AMD'" in found["few"][3].what
+    assert lines["missing"] == [4, 6, 8]
+    assert "1 of 2 scans are not here" in found["missing"][2].what
+    assert all(one.quiz is None for one in quizzes.all() if one.key in texts)
 
 
 def test_named_cases_come_from_the_deck_that_holds_them_all(records, quizzes: Quizzes):

@@ -232,6 +232,31 @@ def test_a_paused_session_can_be_joined_and_goes_on(sessions, opened, clock):
     assert not sessions.state(opened.code, "ada").is_paused
 
 
+def test_the_word_that_pages_ask_for_changes_with_all_they_show(sessions, opened, store, clock):
+    attempt = sessions.join(opened.code, "ada", HERE)
+    words = [sessions.standing(attempt.id)]
+    store.record_answer(answer(attempt, 0, clock))
+    assert sessions.standing(attempt.id) == words[0]
+    sessions.pause(opened.code)
+    words.append(sessions.standing(attempt.id))
+    sessions.go_on(opened.code)
+    assert sessions.standing(attempt.id) == words[0]
+    sessions.discuss(opened.code, 1)
+    words.append(sessions.standing(attempt.id))
+    store.record_answer(answer(attempt, 1, clock))
+    words.append(sessions.standing(attempt.id))
+    sessions.discuss(opened.code, 0)
+    words.append(sessions.standing(attempt.id))
+    sessions.end(opened.code)
+    words.append(sessions.standing(attempt.id))
+    assert len(set(words)) == 6
+    alone = replace(attempt, id="alone", trainee_id="ben", session=None)
+    store.start_attempt(alone)
+    assert sessions.standing("alone") == words[-1]
+    with pytest.raises(StoreError):
+        sessions.standing("guessed")
+
+
 def test_an_exam_elsewhere_is_not_ended_by_joining(sessions, opened, store):
     exam = replace(
         sessions.join(opened.code, "ben", HERE),

@@ -13,6 +13,7 @@ from octtutor.wiring import (
     build_educators,
     now,
     open_archive,
+    open_sessions,
     prepare_environment,
     readers_uploads,
 )
@@ -31,7 +32,8 @@ def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:
     shelf = ToldShelf(ToldPredictor())
     page = build(archive, shelf, settings)
     educators = build_educators(archive, shelf, settings, host, bool(share))
-    serve_page(page, educators, readers_uploads(), host, int(port), share=False)
+    standing = open_sessions(archive, shelf, settings).standing
+    serve_page(page, educators, readers_uploads(), standing, host, int(port), share=False)
     print("ready", flush=True)
     page.block_thread()
 

@@ -19,12 +19,14 @@ from octtutor.tutor.board import Gathered, board_of
 from octtutor.tutor.progress import InTraining, progress, second_looks
 from octtutor.ui import figures
 from octtutor.ui.drawing import draw
+from octtutor.ui.progress_views import reliance
 from octtutor.ui.report import (
     aided_reading,
     session_readings,
     session_report_html,
     trainee_report_html,
 )
+from octtutor.ui.sessions_views import board_view
 from octtutor.ui.texts import PUBLISHED
 from tests.tutor.test_progress import EXAM, LOOKS, attempt, read
 
@@ -134,6 +136,38 @@ def test_every_row_of_a_table_of_figures_has_n_and_method(history):
         assert len(method) > 5
 
 
+def test_the_learning_curve_stands_in_a_table_too():
+    items = [read(n, LABELS[0], LABELS[n % 2]) for n in range(45)]
+    html = trainee_report_html([progress(items, [], NOW, {})], Trainee("t", "", NOW), NOW)
+    chapter = html.partition("Learning curve")[2].partition("<h2>")[0]
+    rows = re.findall(r"<tr><th scope='row'>(.*?)</th><td>(.*?)</td>.*?<td>(\d+)</td>", chapter)
+    assert rows == [
+        ("Scans 1 to 20", "50.0 %", "20"),
+        ("Scans 21 to 40", "50.0 %", "20"),
+        ("Scans 26 to 45", "50.0 %", "20"),
+    ]
+    assert "Wilson 95 %" in chapter
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (range(10), ["2 of 3 right answers were given up", "taken over 1 times of 1",
+                     "2 of 4 wrong answers stayed wrong", "says little"]),
+        ([3, 4], ["right answer was kept (1 of 1)", "wrong answer was put right (1 of 1)"]),
+        ([0, 5], ["too much trust could not show", "1 of 1 wrong answers stayed wrong"]),
+        ([0], ["too much trust could not show", "too little trust could not show"]),
+        ([8], ["too little trust could not show"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_reliance_is_told_in_words_and_so_is_what_could_not_show(places, said: list[str]):
+    told = reliance(second_looks([LOOKS[n] for n in places]))
+    for part in said:
+        assert part in " ".join(told)
+    assert bool(told) == bool(said)
+
+
 def test_synthetic_scans_are_said_and_stand_apart(history):
     items, attempts = history
     real = progress(items, attempts, NOW, {})
@@ -194,11 +228,20 @@ def test_a_sessions_report_has_readers_scans_and_the_mrmc_analysis():
     assert "Obuchowski & Rockette" in page.text
     assert re.search(r"F\(1, [\d.]+\) = [\d.]+, p = ", page.text)
     assert "Fleiss's kappa" in page.text
+    assert "Columns: answer. U: ungradable." in page.text
+    assert "your answer" not in page.text
     assert "No scan is known to be of a patient that it was trained on." in page.text
     found = aided_reading(gathered)
     assert found is not None
     assert (found.readers, found.cases) == (3, 24)
     assert found.difference.value > 0
+
+
+def test_a_small_p_is_no_zero_on_the_board():
+    items = [replace(item, second=None) for item in class_answers(2, second=False)]
+    wrong = [replace(i, answer=replace(i.answer, choice=None)) for i in items]
+    drawn = board_view(board_of(session_of(["Ada", "Bo"], wrong, second_look=False)), is_over=True)
+    assert re.search(r"only the model: 24; p = [\d.]+e-0", drawn)
 
 
 def test_with_one_reader_the_report_says_why_there_is_no_mrmc_analysis():

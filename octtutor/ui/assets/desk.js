@@ -91,6 +91,7 @@ function build() {
     const button = event.target.closest("[data-do]");
     if (button) actions[button.dataset.do]();
   });
+  find(".compare").addEventListener("toggle", showContrast);
   for (const name of ["brightness", "contrast"]) find(`.${name}`).addEventListener("input", light);
   for (const name of ["split", "opacity", "show-map", "show-outline", "jet"]) find(`.${name}`).addEventListener("input", drawMap);
   answers.setAttribute("aria-label", T.question);
@@ -110,6 +111,7 @@ function draw(next) {
   const was = phase();
   view = kept;
   desk.dataset.phase = view.phase;
+  desk.dataset.attempt = view.attempt || "";
   if (view.phase === "idle") { if (was !== "idle") leave(); return; }
   if (view.phase === "ask") startCase();
   if (view.phase === "wait") { drawWait(); return; }
@@ -280,6 +282,11 @@ function drawContrast() {
   box.hidden = !view.contrast;
   box.open = false;
   find(".pair").innerHTML = view.contrast || "";
+}
+
+function showContrast() {
+  const box = find(".compare");
+  if (box.open) box.scrollIntoView({ block: "nearest" });
 }
 
 function drawMap() {
