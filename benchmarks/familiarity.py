@@ -264,7 +264,9 @@ def all_methods(
 
     gauge = fit_gauge(fitted.pooled, strange.pooled, held.pooled)
     return {
-        "Mahalanobis, low rank, and a plane (used)": lambda shown: gauge.scores(shown.pooled),
+        "Mahalanobis, low rank, and a plane (without that against turned scans)": lambda shown: (
+            gauge.scores(shown.pooled)
+        ),
         "the plane alone": lambda shown: embed(shown.pooled) @ gauge.plane,
         "Mahalanobis, low rank; root, length 1": low_rank(fitted, embed),
         "Mahalanobis, low rank; length 1": low_rank(fitted, unit),

@@ -11,6 +11,7 @@ from octtutor.cli import (
     annotations,
     bench,
     bench_explain,
+    bench_predict,
     cache,
     data,
     educators,
@@ -52,6 +53,7 @@ models.app.command("compare")(publishing.compare)
 models.app.command("export")(exporting.export)
 app.add_typer(models.app, name="models")
 bench.app.command("explain")(bench_explain.explain)
+bench.app.command("predict")(bench_predict.predict)
 app.add_typer(bench.app, name="bench")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(annotations.app, name="annotations")

@@ -13,7 +13,7 @@ from octtutor.datasets.decode import Pixels, decode
 from octtutor.datasets.sources import Member
 from octtutor.errors import BadScanError
 from octtutor.model.engine import KerasEngine
-from octtutor.model.familiarity import Gauge, open_gauge
+from octtutor.model.familiarity import Familiarity, Gauge, open_gauge
 from octtutor.model.features import Filler, row_kind
 from octtutor.model.loading import Progress
 from octtutor.model.pretrained import Backbone
@@ -37,8 +37,13 @@ class Done:
     """Of `Answering` probabilities, float32 (4,); of `Featuring` a row of the cache, float16.
     None where there is a fault, or where the scan was not wanted."""
     fault: str | None = None
-    familiar: bool | None = None
-    """Whether the scan looks like those that the model knows; None where nobody can tell."""
+    seen: Familiarity | None = None
+    """How the scan compares with what the model knows; None where nobody can tell."""
+
+    @property
+    def familiar(self) -> bool | None:
+        """Whether the scan looks like those that the model knows; None where nobody can tell."""
+        return None if self.seen is None else self.seen.is_familiar
 
 
 class Work:
@@ -64,12 +69,12 @@ class Work:
         if not ready:
             return done
         found = self.look(np.stack([scan for _, scan in ready]))
-        for (place, _), (value, familiar) in zip(ready, found, strict=True):
-            done[place] = Done(done[place].sha256, value, familiar=familiar)
+        for (place, _), (value, seen) in zip(ready, found, strict=True):
+            done[place] = Done(done[place].sha256, value, seen=seen)
         return done
 
-    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], bool | None]]:
-        """Return a value for each prepared scan, and whether it is familiar, where that is told."""
+    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], Familiarity | None]]:
+        """Return a value for each prepared scan, and how familiar it is, where that is told."""
         return ((value, None) for value in self.work(prepared))
 
     def work(self, prepared: Pixels) -> npt.NDArray[Any]:
@@ -90,19 +95,18 @@ class Answering(Work):
         """Return probabilities, float32 (n, 4)."""
         return self.engine.run_many(prepared)
 
-    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], bool | None]]:
-        """Return the probabilities of each scan, and whether it is familiar, of one pass."""
+    def look(self, prepared: Pixels) -> Iterable[tuple[npt.NDArray[Any], Familiarity | None]]:
+        """Return the probabilities of each scan, and how familiar it is, of one pass."""
         if self.gauge is None:
             return super().look(prepared)
         return self._measure(prepared, self.gauge)
 
     def _measure(
         self, prepared: Pixels, gauge: Gauge
-    ) -> Iterator[tuple[npt.NDArray[Any], bool | None]]:
+    ) -> Iterator[tuple[npt.NDArray[Any], Familiarity | None]]:
         for start in range(0, len(prepared), _PASS):
             output = self.engine.run(prepared[start : start + _PASS])
-            seen = gauge.measure(output.features)
-            yield from zip(output.probabilities, (one.is_familiar for one in seen), strict=True)
+            yield from zip(output.probabilities, gauge.measure(output.features), strict=True)
 
 
 class Featuring(Work):

@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Hook = Callable[["KerasEngine", Pixels, Sequence[int], Progress | None], Floats]
 """Engine, prepared scan uint8 (s, s), classes, progress: float32 (len(classes), h, w), >= 0."""
+Each = Callable[["KerasEngine", Pixels, Sequence[int]], Floats]
+"""Engine, prepared scans uint8 (n, s, s), a class for each: float32 (n, h, w), >= 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to explain: its title, one line on what its map shows, and its hook.
 
-    `slow`: it needs tens of passes or more; show a progress bar.
+    `slow`: it needs tens of passes or more; show a progress bar. `each`: explains several scans
+    in one pass, where it can.
     """
 
     title: str
     shows: str
     raw: Hook
     slow: bool = False
+    each: Each | None = None
 
 
 def _finecam(
@@ -42,6 +46,12 @@ def _finecam(
     from octtutor.model.stages import finecam
 
     return finecam(engine, prepared, classes)
+
+
+def _finecam_each(engine: "KerasEngine", prepared: Pixels, classes: Sequence[int]) -> Floats:
+    from octtutor.model.stages import finecam_each
+
+    return finecam_each(engine, prepared, classes)
 
 
 def _gradcam(
@@ -87,6 +97,7 @@ METHODS: Mapping[str, Method] = {
         "Fine CAM",
         "where three stages of the network agree that it is this and not a healthy eye",
         _finecam,
+        each=_finecam_each,
     ),
     "gradcam": Method(
         "Grad-CAM", "which cells of the last feature map raised the class's logit", _gradcam

@@ -1,15 +1,17 @@
 """Whether a scan looks like those that a model learned from, told by its feature map.
 
 The feature map is averaged over its places; of each channel the square root is taken, and the
-whole is scaled to length 1. Two figures are made of this, and their weighted mean is the score:
+whole is scaled to length 1. The weighted mean of two figures of this says how far it is from scans:
 
 - how far it is from training scans: the Mahalanobis distance (Lee et al., NeurIPS 2018) under a
   Gaussian of low rank (probabilistic PCA: Tipping & Bishop, JRSS B 61:611, 1999);
 - on which side it lies of a plane that parts training scans from drawn pictures that are no scan
   (outlier exposure: Hendrycks et al., ICLR 2019).
 
-Both are in standard deviations of held-out scans from their median: 0 is the usual scan. How this
-was chosen and what it reaches is in docs/familiarity.md.
+Another plane parts training scans from the same turned upside down or to their negatives. The
+score is the larger of that mean and of the side of this plane, both in standard deviations of
+held-out scans; 0 is the usual scan. How this was chosen and what it reaches is in
+docs/familiarity.md.
 
 Reading and measuring need NumPy only; `octtutor.model.gauging` makes what is read here.
 """
@@ -30,7 +32,8 @@ from octtutor.errors import ModelError
 from octtutor.model.card import FAMILIARITY, read_card, read_part
 
 METHOD = (
-    "Mahalanobis distance of the pooled feature map, with a plane between scans and drawn pictures"
+    "Mahalanobis distance of the pooled feature map, with planes between scans and drawn pictures "
+    "and between scans and turned ones"
 )
 QUANTILE = 0.99
 """Share of the held-out copies that the threshold lets pass."""
@@ -38,7 +41,11 @@ RANK = 64
 PLANE_WEIGHT = 2.0
 """Of the plane, where the Gaussian has 1."""
 _LEAST = 1e-12
+_PLANE_C, _TURNED_C = 10.0, 100.0
+"""How little the planes are regularised (of scikit-learn's LogisticRegression)."""
 _ARRAYS = ("mean", "axes", "variances", "plane", "numbers")
+_TURNED = ("turned", "turned_offset")
+"""Arrays that older files lack."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -73,6 +80,11 @@ class Gauge:
     offset: float
     """What the score begins with."""
     threshold: float
+    turned: Floats | None = None
+    """float32 (c,): what each channel adds to the score against turned scans; None: there is none,
+    as in older models."""
+    turned_offset: float = 0.0
+    """What that score begins with."""
 
     def measure(self, features: Floats) -> list[Familiarity]:
         """Compare scans with what the model knows.
@@ -89,24 +101,39 @@ class Gauge:
                 f"{features.shape}: the statistics in the model's folder are another network's. "
                 "Copy the folder again."
             )
-        return [
-            Familiarity(float(score), self.threshold, bool(score <= self.threshold))
-            for score in self.scores(pool(features))
-        ]
+        # a row at a time: sums of several differ in their last bits by how many there are
+        scores = [float(self.scores(row[None])[0]) for row in pool(features)]
+        return [Familiarity(score, self.threshold, score <= self.threshold) for score in scores]
 
     def scores(self, pooled: Floats) -> Floats:
         """Return the scores, float32 (n,), of pooled feature maps, float32 (n, c)."""
         rows = embed(pooled)
         distances = _distances(rows, self.mean, self.axes, self.variances, self.noise)
-        return np.asarray(
-            self.offset + self.distance_weight * distances + rows @ self.plane, np.float32
-        )
+        found = self.offset + self.distance_weight * distances + rows @ self.plane
+        if self.turned is not None:
+            found = np.maximum(found, self.turned_offset + rows @ self.turned)
+        return np.asarray(found, np.float32)
 
     def to_bytes(self) -> bytes:
         """Return what the model's folder keeps beside its card; the card has the threshold."""
         numbers = np.array([self.noise, self.distance_weight, self.offset], np.float32)
         arrays = (self.mean, self.axes, self.variances, self.plane, numbers)
-        return bytes(save_tensors(dict(zip(_ARRAYS, arrays, strict=True))))
+        named = dict(zip(_ARRAYS, arrays, strict=True))
+        if self.turned is not None:
+            begins = np.array([self.turned_offset], np.float32)
+            named |= zip(_TURNED, (self.turned, begins), strict=True)
+        return bytes(save_tensors(named))
+
+
+def told(seen: Familiarity | None) -> dict[str, Any]:
+    """Return what an answer says: `familiar`, `score`, `threshold`; each None without a gauge.
+
+    A score that is no number (NaN) is None too, and that scan is not familiar.
+    """
+    if seen is None:
+        return {"familiar": None, "score": None, "threshold": None}
+    score = seen.score if math.isfinite(seen.score) else None
+    return {"familiar": seen.is_familiar, "score": score, "threshold": seen.threshold}
 
 
 def open_gauge(folder: Path) -> Gauge | None:
@@ -143,7 +170,7 @@ def check_gauge(folder: Path, channels: int) -> None:
         raise _damaged(folder, f"{len(gauge.mean)} channels, not {channels}")
 
 
-def fit_gauge(pooled: Floats, strange: Floats, held: Floats) -> Gauge:
+def fit_gauge(pooled: Floats, strange: Floats, held: Floats, turned: Floats | None = None) -> Gauge:
     """Fit to scans and against pictures that are none, and choose the threshold on other scans.
 
     Args:
@@ -151,18 +178,37 @@ def fit_gauge(pooled: Floats, strange: Floats, held: Floats) -> Gauge:
             copies of them; 4 rows or more.
         strange: the same, float32 (k, c), of pictures that are no scan.
         held: the same, float32 (m, c), of scans of other patients; `QUANTILE` of them pass.
+        turned: the same, float32 (t, c), of scans upside down and of negatives.
     """
     rows, kept = embed(pooled), embed(held)
     gaussian = _fit_gaussian(rows)
-    plane = _fit_plane(rows, embed(strange))
+    plane = _fit_plane(rows, embed(strange), _PLANE_C)
     far, middle = _usual(_distances(kept, *gaussian))
     side, centre = _usual(kept @ plane)
     total = 1 + PLANE_WEIGHT
     weight, tilt = 1 / (far * total), PLANE_WEIGHT / (side * total)
     offset = -weight * middle - tilt * centre
     loose = Gauge(*gaussian, np.asarray(tilt * plane, np.float32), weight, offset, math.inf)
+    if turned is not None:
+        loose = _with_turned(loose, held, _fit_plane(rows, embed(turned), _TURNED_C))
     threshold = float(np.quantile(loose.scores(held), QUANTILE, method="higher"))
     return replace(loose, threshold=threshold)
+
+
+def _with_turned(gauge: Gauge, held: Floats, normal: Floats) -> Gauge:
+    """Add the plane against turned scans; both scores get deviation 1, the larger median 0."""
+    wide, _ = _usual(gauge.scores(held))
+    side, centre = _usual(embed(held) @ normal)
+    both = replace(
+        gauge,
+        plane=np.asarray(gauge.plane / wide, np.float32),
+        distance_weight=gauge.distance_weight / wide,
+        offset=gauge.offset / wide,
+        turned=np.asarray(normal / side, np.float32),
+        turned_offset=-centre / side,
+    )
+    _, middle = _usual(both.scores(held))
+    return replace(both, offset=both.offset - middle, turned_offset=both.turned_offset - middle)
 
 
 def _fit_gaussian(rows: Floats) -> tuple[Floats, Floats, Floats, float]:
@@ -181,12 +227,12 @@ def _fit_gaussian(rows: Floats) -> tuple[Floats, Floats, Floats, float]:
     )
 
 
-def _fit_plane(rows: Floats, strange: Floats) -> Floats:
+def _fit_plane(rows: Floats, strange: Floats, c: float) -> Floats:
     """Return the normal, float32 (c,), of a plane between scans and other pictures."""
     from sklearn.linear_model import LogisticRegression
 
     side = np.repeat([0, 1], [len(rows), len(strange)])
-    fitted = LogisticRegression(C=10.0, max_iter=2000, class_weight="balanced")
+    fitted = LogisticRegression(C=c, max_iter=2000, class_weight="balanced")
     fitted.fit(np.concatenate([rows, strange]).astype(np.float64), side)
     return np.asarray(fitted.coef_[0], np.float32)
 
@@ -230,7 +276,13 @@ def _read(data: bytes, facts: dict[str, Any]) -> Gauge:
         raise ValueError("numbers that are not finite")
     if not (variances.min() > 0 and noise > 0 and weight > 0):
         raise ValueError("variances or weights that are not positive")
-    return Gauge(mean, axes, variances, noise, plane, weight, offset, threshold)
+    gauge = Gauge(mean, axes, variances, noise, plane, weight, offset, threshold)
+    if not set(_TURNED) & set(arrays):
+        return gauge
+    turned, begins = (arrays[name] for name in _TURNED)
+    if (turned.shape, begins.shape) != (mean.shape, (1,)):
+        raise ValueError(f"a plane of {turned.shape}, {begins.shape}")
+    return replace(gauge, turned=turned, turned_offset=float(begins[0]))
 
 
 def _damaged(folder: Path, what: str) -> ModelError:

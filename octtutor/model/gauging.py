@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ from octtutor.stats.intervals import Figure, wilson
 
 COPIES = ("as they are", "mirrored", "corrupted, severity 1", "corrupted, severity 2")
 """How each scan is shown; a corrupted copy is of a kind drawn by lot."""
+TURNED: dict[str, Callable[[Pixels], Pixels]] = {
+    "upside down": lambda scans: scans[:, ::-1],
+    "negative": lambda scans: 255 - scans,
+}
+"""What scans, uint8 (n, s, s), must not be taken for."""
 _MOST_FITTED, _MOST_HELD = 600, 250
 _ENOUGH = 50
 """Scans that the network does not know from which a threshold is chosen on them alone."""
@@ -55,8 +61,8 @@ def make_gauge(
 ) -> Made:
     """Fit a gauge to training scans, and choose its threshold on those of other patients.
 
-    It is fitted against drawn pictures too (see `octtutor.model.strange`). Of large sets a part is
-    taken; four copies of each scan are shown (`COPIES`).
+    It is fitted against drawn pictures (see `octtutor.model.strange`) and turned scans (`TURNED`),
+    too. Of large sets a part is taken; four copies of each scan are shown (`COPIES`).
 
     Args:
         network: as it is to be used.
@@ -72,7 +78,9 @@ def make_gauge(
     show = _Shower(network, how, total, progress)
     fit_rows, held_rows = show.rows(fitted.scans), show.rows(kept.scans)
     strange, apart = (show.drawn(kinds) for kinds in (LEARNED, APART))
-    gauge = fit_gauge(np.concatenate(list(fit_rows)), strange, np.concatenate(list(held_rows)))
+    turned = np.concatenate([show.plain(turn(fitted.scans)) for turn in TURNED.values()])
+    fit_flat, held_flat = (np.concatenate(list(rows)) for rows in (fit_rows, held_rows))
+    gauge = fit_gauge(fit_flat, strange, held_flat, turned)
     data = gauge.to_bytes()
     return Made(
         data,
@@ -83,13 +91,23 @@ def make_gauge(
             "threshold_from": f"{QUANTILE:.0%} of all copies of the held-out scans pass",
             "copies": list(COPIES),
             "fitted_on": _count(fitted),
-            "fitted_against": {"kinds": list(LEARNED), "pictures": len(strange)},
+            "fitted_against": {
+                "kinds": list(LEARNED),
+                "pictures": len(strange),
+                "turned": list(TURNED),
+            },
             "held_out": {**_count(kept), "network_knows_them": network_knows_held},
             "passed": {
                 name: _as_facts(_share(gauge, held_rows[:, place], passing=True))
                 for place, name in enumerate(COPIES)
             },
-            "flagged": {", ".join(APART): _as_facts(_share(gauge, apart, passing=False))},
+            "flagged": {
+                ", ".join(APART): _as_facts(_share(gauge, apart, passing=False)),
+                **{
+                    name: _as_facts(_share(gauge, show.plain(turn(kept.scans)), passing=False))
+                    for name, turn in TURNED.items()
+                },
+            },
             "sha256": hashlib.sha256(data).hexdigest(),
         },
     )
@@ -179,8 +197,12 @@ class _Shower:
     def drawn(self, kinds: dict[str, Draw]) -> Floats:
         """Return pooled features, float32 (n, c), of pictures that are no scan."""
         pictures = [self._how.prepare(picture) for _, picture in draw_all(kinds, _EACH, _SEED)]
-        parts = range(0, len(pictures), _BATCH)
-        return np.concatenate([self._look(np.stack(pictures[at : at + _BATCH])) for at in parts])
+        return self.plain(np.stack(pictures))
+
+    def plain(self, prepared: Pixels) -> Floats:
+        """Return pooled features, float32 (n, c), of prepared scans, uint8 (n, s, s)."""
+        parts = range(0, len(prepared), _BATCH)
+        return np.concatenate([self._look(prepared[at : at + _BATCH]) for at in parts])
 
     def _next(self, scans: Pixels) -> Floats:
         found = self._look(

@@ -26,13 +26,14 @@ from octtutor.model.evaluation import (
     unfamiliar,
 )
 from octtutor.model.explaining import DEFAULT_METHOD, explain_raw, find_method
-from octtutor.model.familiarity import Gauge, open_gauge
-from octtutor.model.gallery import Gallery, shrink
+from octtutor.model.familiarity import Familiarity, Gauge, open_gauge
+from octtutor.model.gallery import Cell, Gallery, shrink
 from octtutor.model.inspection import PICTURES, write_inspection
 from octtutor.model.known import Known
 from octtutor.model.loading import Progress, no_readable_scan
 from octtutor.model.maps import to_scan_size
 from octtutor.model.robustness import measure_corrupted
+from octtutor.model.stages import AT_ONCE
 
 _CHUNK = 16
 """Scans in one forward pass."""
@@ -77,6 +78,8 @@ def inspect(
     """
     trained, wanted, chosen = trained_on(folder), read_wanted(only), find_method(method)
     gallery, answers = Gallery(place / PICTURES), Answers([], [])
+    waiting: list[_Waiting] = []
+    at_once = AT_ONCE if chosen.each else 1
     with open_source(data) as members:
         scans = scans_of(members, data)
         made = _is_synthetic(members) if synthetic is None else synthetic
@@ -85,8 +88,11 @@ def inspect(
         for member, done in do_all(lambda: seeing, scans, progress):
             answer = answers.take(member, done)
             if answer is not None:
-                seen = seeing.seen.popleft()
-                _show(engine, method, gallery, len(answers.known) - 1, answer, seen)
+                one = _Waiting(len(answers.known) - 1, answer, seeing.seen.popleft())
+                if sum(len(each.classes) for each in (*waiting, one)) > at_once:
+                    _show(engine, method, gallery, waiting)
+                waiting += [one] if one.is_wanted(gallery) else []
+        _show(engine, method, gallery, waiting)
     if not answers.known:
         raise no_readable_scan(data, len(answers.unreadable))
     told = figures_of(engine.card, trained, answers)
@@ -106,6 +112,31 @@ class _Seen:
     features: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An answered scan that is to be explained; `place` is that of its answer among all."""
+
+    place: int
+    answer: Answer
+    seen: _Seen
+
+    @property
+    def cell(self) -> Cell:
+        return self.answer.truth, self.answer.label
+
+    @property
+    def chance(self) -> float:
+        return float(self.answer.chances.max())
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The answer, and the truth where that is another."""
+        return tuple(dict.fromkeys((self.answer.label, self.answer.truth)))
+
+    def is_wanted(self, gallery: Gallery) -> bool:
+        return gallery.wants(self.cell, self.chance)
+
+
 class _Seeing(Work):
     """Answers scans, and keeps of the batch at hand what it takes to show and explain them."""
 
@@ -123,46 +154,46 @@ class _Seeing(Work):
         self._small.append(shrink(scan))
         return prepared
 
-    def look(self, prepared: Pixels) -> list[tuple[Floats, bool | None]]:
-        """Return the probabilities of each scan, and whether it is familiar, of one pass."""
-        found: list[tuple[Floats, bool | None]] = []
+    def look(self, prepared: Pixels) -> list[tuple[Floats, Familiarity | None]]:
+        """Return the probabilities of each scan, and how familiar it is, of one pass."""
+        found: list[tuple[Floats, Familiarity | None]] = []
         for start in range(0, len(prepared), _CHUNK):
             chunk = prepared[start : start + _CHUNK]
             output = self._engine.run(chunk)
             small = self._small[start : start + _CHUNK]
             self.seen.extend(map(_Seen, small, chunk, output.features))
-            found += zip(output.probabilities, self._familiar(output.features), strict=True)
+            found += zip(output.probabilities, self._measure(output.features), strict=True)
         self._small.clear()
         return found
 
-    def _familiar(self, features: Floats) -> list[bool | None]:
-        if self._gauge is None:
-            return [None] * len(features)
-        return [one.is_familiar for one in self._gauge.measure(features)]
+    def _measure(self, features: Floats) -> Sequence[Familiarity | None]:
+        return self._gauge.measure(features) if self._gauge else [None] * len(features)
 
 
-def _show(
-    engine: KerasEngine,
-    method: str,
-    gallery: Gallery,
-    place: int,
-    answer: Answer,
-    seen: _Seen,
-) -> None:
-    """Explain a scan and keep its pictures, where the gallery has room for it."""
-    cell, chance = (answer.truth, answer.label), float(answer.chances.max())
-    if not gallery.wants(cell, chance):
-        return
-    classes = list(dict.fromkeys((answer.label, answer.truth)))
-    raw = _explain(engine, method, seen, classes)
-    maps = {
-        str(LABELS[index]): to_scan_size(one, *seen.small.shape)
-        for index, one in zip(classes, raw, strict=True)
-    }
-    gallery.keep(place, cell, chance, seen.small, maps)
+def _show(engine: KerasEngine, method: str, gallery: Gallery, waiting: list[_Waiting]) -> None:
+    """Explain the scans that wait, and keep their pictures where there is room; none waits then."""
+    for one, raw in zip(waiting, _explain(engine, method, waiting), strict=True):
+        if one.is_wanted(gallery):  # the others may have taken its room
+            small = one.seen.small
+            maps = {
+                str(LABELS[index]): to_scan_size(level, *small.shape)
+                for index, level in zip(one.classes, raw, strict=True)
+            }
+            gallery.keep(one.place, one.cell, one.chance, small, maps)
+    waiting.clear()
 
 
-def _explain(engine: KerasEngine, method: str, seen: _Seen, classes: Sequence[int]) -> Floats:
+def _explain(engine: KerasEngine, method: str, waiting: Sequence[_Waiting]) -> list[Floats]:
+    """Return the raw maps of each scan, float32 (its classes, h, w)."""
+    each = find_method(method).each
+    if not waiting or each is None:
+        return [_explain_one(engine, method, one.seen, one.classes) for one in waiting]
+    pairs = [(one.seen.prepared, index) for one in waiting for index in one.classes]
+    maps = each(engine, np.stack([scan for scan, _ in pairs]), [index for _, index in pairs])
+    return np.split(maps, np.cumsum([len(one.classes) for one in waiting])[:-1])
+
+
+def _explain_one(engine: KerasEngine, method: str, seen: _Seen, classes: Sequence[int]) -> Floats:
     if method == "gradcam":  # the feature map is at hand: no second pass
         return engine.gradcam(seen.features, classes)
     two = (list(classes) * 2)[:2]  # always as many: each other number would be compiled anew

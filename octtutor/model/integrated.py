@@ -61,10 +61,10 @@ def attribute(
     end = engine.how.to_input(prepared[None])
     start = engine.how.to_input(np.full_like(prepared, np.median(prepared))[None])
     backwards = pull_back(joined(engine.network.backbone, engine.network.head))
-    directions = np.eye(len(LABELS), dtype=np.float32)[list(classes)]
+    directions = np.eye(len(LABELS), dtype=np.float32)[list(classes)][:, None]
     total = np.zeros((len(classes), *end.shape[1:]), np.float32)
     for step in range(steps):
-        total += backwards(start + (step + 0.5) / steps * (end - start), directions)[1]
+        total += backwards(start + (step + 0.5) / steps * (end - start), directions)[1][:, 0]
         if progress is not None:
             progress(step + 1, steps)
     return np.asarray((total / steps * (end - start)).sum(axis=-1), np.float32)

@@ -28,7 +28,7 @@ from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.backend import import_keras_quietly
 from octtutor.model.card import read_card
 from octtutor.model.explaining import DEFAULT_METHOD, explain, find_method
-from octtutor.model.familiarity import Gauge, open_gauge
+from octtutor.model.familiarity import Gauge, open_gauge, told
 from octtutor.model.registry import find_model
 from octtutor.model.turns import Turn
 from octtutor.settings import DEFAULT, Settings
@@ -181,9 +181,7 @@ class Model:
         return Answer(
             label=str(LABELS[int(chances.argmax())]),
             probabilities=by_label(map(float, chances)),
-            familiar=bool(seen.is_familiar) if seen else None,
-            score=float(seen.score) if seen else None,
-            threshold=float(seen.threshold) if seen else None,
+            **told(seen),
             model=self.card.name,
             model_sha256=self.card.weights_sha256,
         )

@@ -17,9 +17,9 @@ def pull_back(part: keras.Model) -> PullBack:
     """Compile a part of a network for going forwards once and backwards several times.
 
     Returns:
-        A function of what goes in, float32 (1, …), and of k directions among what comes out,
-        float32 (k, …). It gives what comes out, (1, …), and for each direction its gradient by
-        what went in, (k, …).
+        A function of what goes in, float32 (n, …), and of k directions among what comes out for
+        each of these, float32 (k, n, …). It gives what comes out, (n, …), and for each direction
+        its gradient by what went in, (k, n, …).
     """
     run = _on_jax(part) if keras.backend.backend() == "jax" else _on_tensorflow(part)
 
@@ -43,7 +43,7 @@ def _on_jax(part: keras.Model) -> Callable[..., Any]:
 
     def run(x: Any, directions: Any) -> Any:
         y, back = jax.vjp(lambda x: part(x, training=False), x)
-        return y, jax.vmap(lambda direction: back(direction[None])[0][0])(directions)
+        return y, jax.vmap(lambda direction: back(direction)[0])(directions)
 
     return jax.jit(run)
 
@@ -55,9 +55,9 @@ def _on_tensorflow(part: keras.Model) -> Callable[..., Any]:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
             y = part(x, training=False)
-        rows = tf.split(directions, directions.shape[0])
+        rows = tf.unstack(directions)
         slopes = [tape.gradient(y, x, row, unconnected_gradients="zero") for row in rows]
-        return y, tf.concat(slopes, 0)
+        return y, tf.stack(slopes)
 
     compiled = tf.function(run)
     return lambda x, directions: compiled(tf.constant(x), tf.constant(directions))

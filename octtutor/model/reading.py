@@ -32,7 +32,7 @@ from octtutor.model.bulk import Answering, do_all
 from octtutor.model.cluster import Cluster, send_answering
 from octtutor.model.engine import KerasEngine
 from octtutor.model.explaining import DEFAULT_METHOD, explain
-from octtutor.model.familiarity import open_gauge
+from octtutor.model.familiarity import open_gauge, told
 from octtutor.model.loading import Progress
 from octtutor.model.maps import overlay
 
@@ -55,7 +55,8 @@ def predict_sources(
 
     Returns:
         A dictionary a readable scan (`source`, of a volume `name#k`; `label`, `probabilities` by
-        class), in order, and a message for each file that cannot be read.
+        class; `familiar`, `score`, `threshold`, see `octtutor.model.familiarity.told`), in order,
+        and a message for each file that cannot be read.
 
     Raises:
         BadInputError: there is no scan at all, or a volume has no such slice.
@@ -72,7 +73,7 @@ def predict_sources(
             if done.values is None:
                 unreadable.append(str(done.fault))
             else:
-                answers.append(_to_answer(source, done.values) | {"familiar": done.familiar})
+                answers.append(_to_answer(source, done.values) | told(done.seen))
     return answers, list(dict.fromkeys(unreadable))
 
 
@@ -103,9 +104,9 @@ def explain_path(
         slice_: which B-scan of a volume, from 1; the one in the middle by default.
 
     Returns:
-        `source`, `label`, `probabilities`, `familiar` (None where the model has no gauge),
-        `explained` (the class), `against` (the other, or
-        None), `method`, `evidence` (False when the map is all zero), `overlay`, `map`.
+        `source`, `label`, `probabilities`, `familiar`, `score`, `threshold` (as in
+        `predict_sources`), `explained` (the class), `against` (the other, or None), `method`,
+        `evidence` (False when the map is all zero), `overlay`, `map`.
 
     Raises:
         BadInputError: there is no such method, or the address cannot be fetched.
@@ -127,7 +128,7 @@ def explain_path(
         write_atomically(map_file, buffer.getvalue())
     gauge = open_gauge(folder)
     return answer | {
-        "familiar": gauge.measure(output.features)[0].is_familiar if gauge else None,
+        **told(gauge.measure(output.features)[0] if gauge else None),
         "explained": str(explained),
         "against": str(against) if against else None,
         "method": method,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 FINER = (2, 4)
 """How much finer than the feature map the stages are that are looked for."""
+AT_ONCE = 16
+"""Maps that `finecam_each` makes in one pass."""
 _SLACK = 1.4
 """A stage may be coarser or finer by this factor (InceptionV3: 8, 17, 35)."""
 
@@ -36,6 +38,10 @@ class Stage:
 
     activations: Floats
     slopes: Floats
+
+
+_Batch = tuple[Floats, Floats]
+"""Activations (n, h, w, c), and gradients (k, n, h, w, c), of several scans at one stage."""
 
 
 def layercam(engine: "KerasEngine", prepared: "Pixels", classes: Sequence[int]) -> Floats:
@@ -73,12 +79,28 @@ def finecam(engine: "KerasEngine", prepared: "Pixels", classes: Sequence[int]) -
         float32 (len(classes), h, w), in [0, 1], as fine as the finest stage; where the backbone
         has no finer stage, that of the feature map.
     """
-    *finer, last = run_stages(engine, prepared, against_healthy(classes))
-    coarse = weighed(last.activations, last.slopes.mean((1, 2)))
-    maps = [*map(_layercam, finer), coarse]
-    size = maps[0].shape[:0:-1]
-    joined = np.prod([[_brought(one, size) for one in each] for each in maps], axis=0)
-    return np.asarray(joined ** (1 / len(maps)), np.float32)
+    return _agreed(run_stages(engine, prepared, against_healthy(classes)))
+
+
+def finecam_each(engine: "KerasEngine", prepared: "Pixels", classes: Sequence[int]) -> Floats:
+    """Compute the raw maps of `finecam` for many scans, each for a class of its own.
+
+    Args:
+        engine: the network.
+        prepared: uint8 (n, s, s).
+        classes: n indices into LABELS.
+
+    Returns:
+        float32 (n, h, w), in [0, 1].
+    """
+    maps = []
+    for start in range(0, len(prepared), AT_ONCE):
+        # always as many, the last again: each other number would be compiled anew
+        rows = np.arange(start, start + AT_ONCE).clip(max=len(prepared) - 1)
+        directions = against_healthy([classes[row] for row in rows])
+        batch = _run(engine, prepared[rows], directions[None])
+        maps += [_agreed(_of(batch, row))[0] for row in range(min(AT_ONCE, len(prepared) - start))]
+    return np.stack(maps)
 
 
 def against_healthy(classes: Sequence[int]) -> Floats:
@@ -101,17 +123,37 @@ def run_stages(engine: "KerasEngine", prepared: "Pixels", directions: Floats) ->
     Returns:
         The stages from fine to coarse; the last is the feature map.
     """
+    return _of(_run(engine, prepared[None], directions[:, None]), 0)
+
+
+def _run(engine: "KerasEngine", prepared: "Pixels", directions: Floats) -> list[_Batch]:
+    """Run scans, uint8 (n, s, s), forwards, and directions, float32 (k, n, 4), backwards."""
     first, *parts = _parts(engine.network.backbone, engine.network.head)
-    x = first.predict_on_batch(engine.how.to_input(prepared[None]))
+    x = first.predict_on_batch(engine.how.to_input(prepared))
     entries = [np.asarray(x, np.float32)]
     for part in parts[:-1]:
         entries.append(np.asarray(part.predict_on_batch(entries[-1]), np.float32))
-    stages: list[Stage] = []
+    stages: list[_Batch] = []
     slopes = directions
     for part, entry in zip(reversed(parts), reversed(entries), strict=True):
         slopes = pull_back(part)(entry, slopes)[1]
-        stages.insert(0, Stage(entry[0], slopes))
+        stages.insert(0, (entry, slopes))
     return stages
+
+
+def _of(batch: list[_Batch], row: int) -> list[Stage]:
+    """Return the stages of one scan of several."""
+    return [Stage(activations[row], slopes[:, row]) for activations, slopes in batch]
+
+
+def _agreed(stages: list[Stage]) -> Floats:
+    """Join the stages, from fine to coarse, to maps, float32 (k, h, w), in [0, 1]."""
+    *finer, last = stages
+    coarse = weighed(last.activations, last.slopes.mean((1, 2)))
+    maps = [*map(_layercam, finer), coarse]
+    size = maps[0].shape[:0:-1]
+    joined = np.prod([[_brought(one, size) for one in each] for each in maps], axis=0)
+    return np.asarray(joined ** (1 / len(maps)), np.float32)
 
 
 def stage_sides(backbone: keras.Model) -> tuple[int, ...]:

@@ -303,9 +303,18 @@ def _cores() -> int:
 
 
 def _settle_worker() -> None:
-    """Leave Ctrl-C to the parent, and the other cores to the other workers."""
+    """Leave Ctrl-C to the parent, the other cores to the other workers; end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, killed perhaps."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _draw_case(draft: Path, order: _Order) -> CaseRow:

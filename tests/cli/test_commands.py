@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_data_import_and_audit(octtutor, scans: Path):
     text = octtutor("data", "audit", scans, "--against", scans)
     assert "patients shared between the two sets: 8" in text.out
     assert "Not clean" in text.out
+
+
+def test_bench_predict_times_answer_and_maps_beside_keras(octtutor):
+    told = octtutor("bench", "predict", "--rounds", 2, "--json").json
+    assert told["scans"] == 2
+    assert "keras predict" in told["milliseconds"]
+    assert "engine, four maps, fine-cam" in told["milliseconds"]
+    assert all(ms > 0 for ms in told["milliseconds"].values())
 
 
 def test_phantom_make(octtutor, tmp_path: Path):
@@ -275,6 +284,25 @@ def test_ctrl_c_is_one_line_and_exit_1(tmp_path: Path):
     assert process.returncode == 1
     assert err.splitlines() == ["Stopped. Nothing is half-written; run the command again to go on."]
     assert not (out / "cases.csv").exists()
+
+
+def test_drawing_processes_end_with_the_command_that_started_them(tmp_path: Path):
+    command = [sys.executable, "-m", "octtutor", "phantom", "make", "--out", tmp_path / "deck"]
+    process = subprocess.Popen(
+        [*command, "--per-class", "2000", "--workers", "2"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while process.poll() is None and not list(tmp_path.rglob("*.png")):
+        time.sleep(0.05)
+    process.terminate()  # as a service manager does, which tells the command alone
+    try:
+        process.communicate(timeout=30)  # ends when nobody has its output open any more
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_commands_write_nothing_outside_the_data_home(tmp_path: Path, scans: Path):

@@ -157,3 +157,20 @@ def test_grad_cam_plus_plus_is_equation_19(engine, prepared):
     expected = np.maximum(features @ weights, 0)
     ours = gradcam_plus_plus(engine.network.head, features, [1])[0]
     assert ours == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+
+def test_many_scans_are_explained_at_once_as_each_alone(engine):
+    from octtutor.model.stages import AT_ONCE
+
+    rng = np.random.default_rng(7)
+    count = AT_ONCE + 3  # the last pass is not full
+    classes = [index % 4 for index in range(count)]
+    scans = [engine.prepare(make(LABELS[index], rng, (160, 160)).scan) for index in classes]
+    each = METHODS["fine-cam"].each
+    assert each is not None
+    together = each(engine, np.stack(scans), classes[::-1])
+    assert together.shape == (count, 28, 28)
+    for place in (0, AT_ONCE - 1, AT_ONCE, count - 1):
+        alone = explain_raw(engine, scans[place], [classes[::-1][place]], "fine-cam")[0]
+        # a value at a kink of ReLU6 may fall to either side, so no single one is compared
+        assert np.linalg.norm(together[place] - alone) < 0.02 * np.linalg.norm(alone)

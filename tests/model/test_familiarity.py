@@ -18,7 +18,7 @@ from octtutor.datasets.decode import read_scan
 from octtutor.datasets.sources import Member
 from octtutor.errors import BadInputError, ModelError
 from octtutor.model.card import FAMILIARITY, read_card
-from octtutor.model.familiarity import QUANTILE, fit_gauge, open_gauge
+from octtutor.model.familiarity import QUANTILE, Familiarity, fit_gauge, open_gauge, told
 from octtutor.model.publishing import publish
 from tests.conftest import DECK, MODEL, write_scans
 
@@ -131,6 +131,8 @@ def test_a_gauge_that_was_altered_is_refused(copy: Path):
         {"plane": np.zeros(7, np.float32)},
         {"variances": np.full(64, -1, np.float32)},
         {"axes": np.zeros((64, 1280), np.float64)},
+        {"turned": np.zeros(7, np.float32)},
+        {"turned_offset": np.full(1, np.inf, np.float32)},
     ],
 )
 def test_statistics_that_make_no_sense_are_refused(copy: Path, wrong: dict):
@@ -167,6 +169,28 @@ def test_the_threshold_lets_the_held_out_pass_and_the_far_not():
     assert np.median(held) == pytest.approx(0, abs=0.1)
     assert (gauge.scores(far[50:]) > gauge.threshold).all()
     assert gauge.scores(3 * near[:5]) == pytest.approx(gauge.scores(near[:5]), abs=1e-3)
+
+
+def test_scans_upside_down_and_negatives_are_flagged(engine, gauge, real_scans: Path):
+    scans = [read_scan(path) for path in sorted((real_scans / "test").rglob("*.jpeg"))[::4]]
+    for turn in (lambda scan: scan[::-1], lambda scan: 255 - scan):
+        found = familiar(engine, gauge, [turn(scan) for scan in scans])
+        assert np.mean(found) <= 0.05
+    assert np.mean(familiar(engine, gauge, scans)) >= 0.95
+
+
+def test_a_gauge_from_before_turned_scans_were_told_is_read(copy: Path, gauge):
+    path = copy / FAMILIARITY
+    old = {name: rows for name, rows in load_file(path).items() if "turned" not in name}
+    save_file(old, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit_card(copy, familiarity=read_card(copy).familiarity | {"sha256": digest})
+    opened = open_gauge(copy)
+    assert opened is not None
+    assert opened.turned is None
+    pooled = np.abs(RNG.normal(size=(4, 1280))).astype(np.float32)
+    assert (opened.scores(pooled) <= gauge.scores(pooled)).all()
+    assert opened.to_bytes() == path.read_bytes()
 
 
 def test_a_gauge_can_be_added_and_changes_nothing_else(copy: Path, tmp_path: Path):
@@ -248,7 +272,7 @@ def test_a_gauge_is_imported_with_its_model_or_neither_is(copy: Path, tmp_path: 
     _, folder = import_model(copy, "theirs", (home, MODEL.parent))
     assert open_gauge(folder) is not None
     seven = np.ones((64, 7), np.float32)
-    edit_arrays(copy, mean=seven[0], plane=seven[0], axes=seven)
+    edit_arrays(copy, mean=seven[0], plane=seven[0], turned=seven[0], axes=seven)
     with pytest.raises(ModelError, match="7 channels, not 1280"):
         import_model(copy, "broken", (home, MODEL.parent))
     assert not (home / "broken").exists()
@@ -269,15 +293,47 @@ def test_answers_say_whether_the_scan_is_familiar(copy: Path):
         Member("broken.png", lambda: b"no picture"),
         Member("scan.png", scan.read_bytes),
     ]
-    told = Answering(MODEL)(members)
-    assert [done.familiar for done in told] == [False, None, True]
+    found = Answering(MODEL)(members)
+    assert [done.familiar for done in found] == [False, None, True]
     (copy / FAMILIARITY).unlink()
     edit_card(copy, familiarity={})
     without = Answering(copy)(members)
     assert [done.familiar for done in without] == [None, None, None]
-    for one, other in zip(told, without, strict=True):
+    for one, other in zip(found, without, strict=True):
         assert one.fault == other.fault
         assert np.array_equal(one.values, other.values) or one.values is other.values is None
+
+
+def test_commands_tell_the_score_and_the_threshold_that_it_comes_from(copy: Path, tmp_path: Path):
+    from octtutor.model.reading import explain_path, predict_sources
+
+    keys = ("familiar", "score", "threshold")
+    scan, noise = tmp_path / "scan.png", tmp_path / "noise.png"
+    scan.write_bytes(next(path for path in sorted((DECK / "CNV").glob("*.png"))).read_bytes())
+    noise.write_bytes(png(NO_SCANS["noise"]))
+    answers, _ = predict_sources(MODEL, [str(scan), str(noise)])
+    assert [answer["familiar"] for answer in answers] == [True, False]
+    for answer in answers:
+        assert answer["threshold"] == read_card(MODEL).familiarity["threshold"]
+        assert answer["familiar"] is (answer["score"] <= answer["threshold"])
+        explained = explain_path(MODEL, answer["source"], tmp_path / "map.png", method="gradcam")
+        assert explained["score"] == pytest.approx(answer["score"], abs=1e-3)
+        assert explained["threshold"] == answer["threshold"]
+    edit_card(copy, familiarity={})
+    (without,), _ = predict_sources(copy, [str(scan)])
+    assert [without[key] for key in keys] == [None, None, None]
+
+
+def test_a_scan_has_the_same_score_whoever_is_beside_it(engine, gauge):
+    prepared = np.stack([engine.prepare(np.asarray(s, np.uint8)) for s in NO_SCANS.values()])
+    features = engine.run(prepared).features
+    alone = [gauge.measure(one[None])[0] for one in features]
+    assert gauge.measure(features) == alone
+
+
+def test_a_score_that_is_no_number_is_told_as_none():
+    seen = Familiarity(float("nan"), 3.0, False)
+    assert told(seen) == {"familiar": False, "score": None, "threshold": 3.0}
 
 
 def test_measuring_needs_no_network_library():
