@@ -279,6 +279,7 @@ def test_ending_early_shows_what_was_answered(page: Page, address: str):
 
 def test_the_nickname_box_takes_digits_and_letters_without_answering(page: Page, address: str):
     page.goto(address)
+    page.locator("#deck input:checked").wait_for()
     page.locator("#nickname textarea, #nickname input").first.fill("u1234<b>x</b>")
     page.locator("#begin").click()
     phase(page, "ask")
@@ -287,6 +288,7 @@ def test_the_nickname_box_takes_digits_and_letters_without_answering(page: Page,
 
 def test_a_wrong_seed_is_said_and_nothing_starts(page: Page, address: str):
     page.goto(address)
+    page.locator("#deck input:checked").wait_for()
     page.get_by_text("More choices").click()
     page.locator("#seed textarea, #seed input").first.fill("seven")
     page.locator("#begin").click()
