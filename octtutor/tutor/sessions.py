@@ -250,15 +250,14 @@ class Sessions:
         session = self._store.find_session(tidy(code)) if attempt else None
         if attempt is None or session is None:
             raise StoreError("You are in no such session. Join with its code.")
-        discussed = session.discussed
         return JoinedState(
             code=session.code,
             title=session.title,
             attempt_id=attempt.id,
             is_open=session.is_open,
             is_paused=session.is_open and session.paused_at is not None,
-            discussed=discussed,
-            may_see=discussed is not None and discussed < len(self._store.answers_of(attempt.id)),
+            discussed=session.discussed,
+            may_see=self._may_see(session, attempt.id),
         )
 
     def standing(self, attempt_id: str) -> str:
@@ -273,9 +272,13 @@ class Sessions:
         session = self._store.find_session(attempt.session) if attempt.session else None
         if session is None or attempt.ended_at is not None:
             return "over"
+        may_see = self._may_see(session, attempt_id)
+        return f"{session.paused_at is not None}:{session.discussed}:{may_see}"
+
+    def _may_see(self, session: Session, attempt_id: str) -> bool:
+        """Whether the case that is discussed has been answered in an attempt."""
         discussed = session.discussed
-        seen = discussed is not None and discussed < len(self._store.answers_of(attempt_id))
-        return f"{session.paused_at is not None}:{discussed}:{seen}"
+        return discussed is not None and discussed < len(self._store.answers_of(attempt_id))
 
     def _find(self, code: str, address: str) -> Session:
         """Find the session of a typed code, counting the wrong ones of an address.

@@ -415,7 +415,7 @@ def _note_apart(parts: Sequence[Progress]) -> str:
 
 
 def _note(key: str) -> str:
-    return f"<p class='note'>{PROGRESS[key].format(block=20)}</p>"
+    return f"<p class='note'>{PROGRESS[key].format(block=BLOCK)}</p>"
 
 
 def _plot(figure: go.Figure, key: str) -> str:
