@@ -180,7 +180,8 @@ class _Events:
         code = str(request.query_params.get("session", ""))[:16]
         known = kept.get("nickname") if isinstance(kept, dict) else None
         nickname = str(known) if known else gr.skip()  # what was typed meanwhile stays
-        first, second = gr.Button(variant="primary"), gr.Button(variant="secondary")
+        first = gr.Button(variant="primary", interactive=True)
+        second = gr.Button(variant="secondary", interactive=True)
         join = (gr.Accordion(open=bool(code)), *((first, second) if code else (second, first)))
         browser = kept if trainee_of(kept) else {"id": draw_id(), "nickname": ""}
         return (*show(screen), browser, choices, nickname, code, *join, *self.home(kept))
@@ -267,7 +268,10 @@ def _build_home() -> tuple[gr.HTML, gr.Button, gr.HTML]:
 
 
 def _build_choices() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
-    """Lay out the choices (deck, size, order, seed), two buttons and a line."""
+    """Lay out the choices (deck, size, order, seed), two buttons and a line.
+
+    The first button waits for the decks, which `_Events.load` brings.
+    """
     deck = gr.Radio([], label=START["deck"], elem_id="deck")
     sizes = [*map(str, SIZES), START["all"]]
     size = gr.Radio(sizes, value=sizes[0], label=START["size"], elem_id="size")
@@ -275,7 +279,7 @@ def _build_choices() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown]:
         orders = [(START["adaptive"], ADAPTIVE), (START["random"], BALANCED)]
         order = gr.Radio(orders, value=ADAPTIVE, label=START["order"], elem_id="order")
         seed = gr.Textbox(label=START["seed"], elem_id="seed")
-    begin = gr.Button(START["start"], variant="primary", elem_id="begin")
+    begin = gr.Button(START["start"], variant="primary", elem_id="begin", interactive=False)
     last = gr.Button(START["last"], size="sm", elem_id="last", visible=False)
     return [deck, size, order, seed], begin, last, gr.Markdown(elem_id="model-line")
 

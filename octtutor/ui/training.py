@@ -49,7 +49,7 @@ def build_train_tab(page: gr.Blocks, handlers: TrainHandlers, require: RequireEd
     room.connect_compare(comparison)
     room.connect_publish(publishing, run, plan)
     page.load(room.load, None, [data.decks, data.test, plan.start, plan.name], **_QUIET)
-    tab.select(room.see_decks, [data.decks, data.test], [data.decks, data.test], **_QUIET)
+    tab.select(room.see_decks, None, [data.decks, data.test], **_QUIET)
 
 
 class _DataStep:
@@ -61,7 +61,11 @@ class _DataStep:
                 label=TRAIN["decks"], info=TRAIN["decks_hint"], elem_id="train-decks"
             )
             self.test = gr.Dropdown(
-                label=TRAIN["test"], info=TRAIN["test_hint"], elem_id="train-test"
+                [(TRAIN["no_test"], "")],
+                value="",
+                label=TRAIN["test"],
+                info=TRAIN["test_hint"],
+                elem_id="train-test",
             )
             with gr.Accordion(TRAIN["upload"], open=False, elem_id="train-upload-more"):
                 self.upload = gr.File(
@@ -269,21 +273,17 @@ class _Room:
 
         return tuple(self._told(request, use))
 
-    def see_decks(self, decks: list[str], test: str, request: gr.Request) -> Any:
+    def see_decks(self, request: gr.Request) -> Any:
         """Offer the decks as they are now: annotations may have become one."""
-
-        def use(educator: Educator) -> tuple[Any, ...]:
-            choices, tests = self._deck_choices()
-            return {**choices, "value": decks}, {**tests, "value": test}
-
-        return tuple(self._told(request, use))
+        return tuple(self._told(request, lambda educator: self._deck_choices()))
 
     def _deck_choices(self) -> tuple[Any, Any]:
+        """Update what may be chosen; what is chosen stays, also what was just now."""
         decks = self._do.decks()
         info = TRAIN["decks_hint"] if decks else TRAIN["no_decks"]
         return (
             gr.update(choices=decks, info=info),
-            gr.update(choices=[(TRAIN["no_test"], ""), *decks], value=""),
+            gr.update(choices=[(TRAIN["no_test"], ""), *decks]),
         )
 
     def connect_data(self, data: _DataStep) -> None:

@@ -9,9 +9,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 expect.set_options(timeout=60_000)  # the first reveal waits for the model
 ARGUMENTS = [
@@ -95,14 +96,67 @@ def phone(browser: Browser) -> Iterator[Page]:
 
 
 def _open(browser: Browser, **options) -> Iterator[Page]:
-    context = browser.new_context(**options)
-    opened = context.new_page()
-    opened.set_default_timeout(30_000)
     faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    yield opened
+    context = new_context(browser, faults, **options)
+    yield context.new_page()
     context.close()
     assert faults == []
+
+
+_asked: WeakKeyDictionary[BrowserContext, set[Request]] = WeakKeyDictionary()
+"""What the pages of a window have asked a server for and not yet got."""
+
+
+def new_context(browser: Browser, faults: list[str], **options) -> BrowserContext:
+    """Open a window; script errors on its pages are added to `faults`."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(30_000)
+    asked = _asked[context] = set()
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("request", lambda request: _is_answered(request) and asked.add(request))
+    context.on("requestfinished", lambda request: asked.discard(request))
+    context.on("requestfailed", lambda request: asked.discard(request))
+    return context
+
+
+def _is_answered(request: Request) -> bool:
+    return "/heartbeat/" not in request.url  # which lasts as long as its page
+
+
+def open_page(page: Page, address: str) -> None:
+    """Go to one of the tool's pages, and wait until it is filled."""
+    _wait_until_filled(page, lambda: page.goto(address))
+
+
+def reload(page: Page) -> None:
+    """Load one of the tool's pages again, and wait until it is filled."""
+    _wait_until_filled(page, page.reload)
+
+
+def _wait_until_filled(page: Page, load: Callable[[], object]) -> None:
+    _asked[page.context].clear()  # what the page before it asked for does not come any more
+    with page.expect_request("**/queue/join**"):
+        load()
+    wait_for_answers(page)
+
+
+def wait_for_answers(page: Page, quiet: float = 0.4, most: float = 20) -> None:
+    """Wait until nothing was asked of the server for `quiet` seconds: no answer redraws a part.
+
+    No hand is as fast as a test. On a busy machine, what it ticks, types or unfolds before the
+    answer to an earlier event has come may be drawn anew by that answer.
+
+    Args:
+        page: where, in a window of `new_context`.
+        quiet: seconds.
+        most: seconds; the timers of a page that is answered slowly leave no such pause.
+    """
+    asked = _asked[page.context]
+    begun = busy = time.monotonic()
+    while busy - begun < most and time.monotonic() - busy < quiet:
+        page.wait_for_timeout(50)
+        if asked:
+            busy = time.monotonic()
 
 
 def choose_deck(page: Page, title: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import look_at, serving
+from tests.browser.conftest import look_at, open_page, reload, serving
 
 pytestmark = pytest.mark.chromium
 
@@ -40,7 +40,7 @@ def step(page: Page, name: str) -> None:
 
 
 def enter(page: Page, address: str) -> None:
-    page.goto(f"{address}/educator/")
+    open_page(page, f"{address}/educator/")
     page.get_by_role("tab", name="Annotate").click()
     expect(page.locator("#annotate-projects")).not_to_be_empty()
 
@@ -107,7 +107,7 @@ def test_a_project_is_read_settled_and_published(page: Page, address: str) -> No
     page.keyboard.type("a <b>note</b>")
     page.keyboard.press("Enter")
     press(page, "1", "i")
-    page.reload()
+    reload(page)
     page.get_by_role("tab", name="Annotate").click()
     step(page, "Read")
     assert task(page) == first
@@ -173,7 +173,7 @@ def test_who_settles_draws_what_holds(page: Page, address: str) -> None:
     draw_box(page, canvas, down=70, drawn=2)
     expect(drawn.get_by_label("as drawn below (2)")).to_be_checked()
     look_at(page, "settle-drawn")
-    page.reload()
+    reload(page)
     page.get_by_role("tab", name="Annotate").click()
     step(page, "Settle")
     expect(regions).to_have_count(2)
@@ -203,7 +203,7 @@ def test_who_settles_draws_what_holds(page: Page, address: str) -> None:
 
 
 def test_a_mark_is_scored_against_the_region_that_was_published(page: Page, address: str) -> None:
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     page.get_by_role("tab", name="Exams").click()
     page.locator("#quiz label", has_text="Where was it?").click()

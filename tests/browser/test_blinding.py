@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from octtutor.core.diagnosis import LABELS
-from tests.browser.conftest import choose_deck, run_octtutor, serving
+from tests.browser.conftest import choose_deck, open_page, run_octtutor, serving, wait_for_answers
 from tests.conftest import write_scans
 
 pytestmark = pytest.mark.chromium
@@ -149,10 +149,10 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
     files = {path.name: path for path in ward.rglob("*.png")}
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()}
     patients = {name.split("-")[1] for name in files}
-    page.goto(f"http://127.0.0.1:{recorder.server_port}")
+    open_page(page, f"http://127.0.0.1:{recorder.server_port}")
     expect(page.locator("#begin")).to_be_visible()
     choose_deck(page, "Ward")
-    page.wait_for_timeout(1500)
+    wait_for_answers(page)
     seen_scans = 0
     loaded = len(recorder.everything)
     recorder.mark()
@@ -160,7 +160,7 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
     for position in range(8):
         expect(page.locator(".desk[data-phase=ask]")).to_be_visible()
         expect(page.locator(".progress")).to_have_text(f"{position + 1} of 8")
-        page.wait_for_timeout(300)
+        wait_for_answers(page)
         sent = recorder.since_mark
         for kind, data in DATA.findall(sent):
             assert kind == "png"
@@ -178,7 +178,7 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
         page.keyboard.press("1")
         page.keyboard.press("3")
         expect(page.locator(".desk[data-phase=told]")).to_be_visible()
-        page.wait_for_timeout(500)
+        wait_for_answers(page)
         assert '"truth"' in recorder.since_mark
         recorder.mark()
         page.keyboard.press("Enter")
@@ -190,11 +190,11 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
 
 
 def start_quiz(page: Page, recorder: Recorder, title: str) -> None:
-    page.goto(f"http://127.0.0.1:{recorder.server_port}")
+    open_page(page, f"http://127.0.0.1:{recorder.server_port}")
     expect(page.locator("#begin")).to_be_visible()
     page.get_by_role("tab", name="Exams").click()
     page.locator("#quiz label", has_text=title).click()
-    page.wait_for_timeout(800)
+    wait_for_answers(page)
     recorder.mark()
     page.locator("#quiz-start").click()
 
@@ -208,7 +208,7 @@ def test_the_whole_traffic_of_an_exam_tells_nothing_before_its_end(
     start_quiz(page, recorder, "Ward exam")
     for position in range(8):
         expect(page.locator(".progress")).to_have_text(f"{position + 1} of 8")
-        page.wait_for_timeout(300)
+        wait_for_answers(page)
         told = TIMES.sub("", DATA.sub("", recorder.since_mark))
         for word in (*LABELS, *patients, *hashes, *files, "truth", "findings", "chances"):
             assert word.lower() not in told.lower(), f"{word} in the traffic of case {position + 1}"
@@ -229,14 +229,14 @@ def test_the_traffic_of_a_second_look_tells_the_models_answer_and_not_the_truth(
         page.keyboard.press("u")
         page.keyboard.press("3")
         expect(page.locator(".desk[data-phase=look]")).to_be_visible()
-        page.wait_for_timeout(500)
+        wait_for_answers(page)
         told = TIMES.sub("", DATA.sub("", recorder.since_mark))
         assert "chances" in told
         for word in ("truth", "findings", "advice", "outline", *names, *patients):
             assert word not in told
         page.keyboard.press("Enter")
         expect(page.locator(".desk[data-phase=told]")).to_be_visible()
-        page.wait_for_timeout(500)
+        wait_for_answers(page)
         recorder.mark()
         page.keyboard.press("Enter")
     expect(page.locator(".results")).to_be_visible()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import open_page, serving
 from tests.conftest import write_scans
 
 pytestmark = pytest.mark.chromium
@@ -61,7 +61,7 @@ def type_in(page: Page, password: str, name: str = "ada") -> None:
 
 
 def test_the_first_account_ends_the_page_that_is_open(page: Page, address: str, home: Path):
-    page.goto(address)
+    open_page(page, address)
     page.get_by_role("link", name="Educators").click()
     expect(page.locator(".local")).to_contain_text("there is no educator account yet")
     page.get_by_role("tab", name="Scans").click()

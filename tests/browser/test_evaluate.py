@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import look_at, serving
+from tests.browser.conftest import look_at, open_page, reload, serving
 from tests.browser.test_educator import no_wider_than_the_window
 from tests.conftest import write_scans
 
@@ -33,7 +33,7 @@ def address(ward: Path, chromium: str) -> Iterator[str]:
 
 
 def open_room(page: Page, address: str) -> None:
-    page.goto(f"{address}/educator/")
+    open_page(page, f"{address}/educator/")
     page.get_by_role("tab", name="Evaluate", exact=True).click()
     expect(page.locator("#evaluate-model input")).to_have_value("lite0 (in use)")
 
@@ -49,7 +49,7 @@ def test_an_educator_evaluates_looks_at_the_scans_and_saves_the_report(
     page.locator("#evaluate-start").click()
     told = page.locator("#evaluate-told")
     expect(told).to_contain_text("loading")
-    page.reload()
+    reload(page)
     page.get_by_role("tab", name="Evaluate", exact=True).click()
     expect(told).to_contain_text("Accuracy", timeout=PATIENCE)
     figures, scans = page.locator("#evaluate-figures"), page.locator("#evaluate-scans")

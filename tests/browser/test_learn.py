@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import open_page, serving, wait_for_answers
 
 pytestmark = pytest.mark.chromium
 
@@ -19,7 +19,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: str):
 
 
 def open_learn(page: Page, address: str) -> None:
-    page.goto(address)
+    open_page(page, address)
     page.get_by_role("tab", name="Learn", exact=True).click()
     expect(page.locator(".learn .charts")).to_be_visible()
 
@@ -39,7 +39,7 @@ def fits(page: Page) -> bool:
 
 
 def test_nothing_of_the_atlas_is_sent_before_its_tab_is_opened(page: Page, address: str):
-    page.goto(address)
+    open_page(page, address)
     expect(page.get_by_role("tab", name="Learn", exact=True)).to_be_visible()
     assert page.locator(".learn .chapter").count() == 0
     page.get_by_role("tab", name="Learn", exact=True).click()
@@ -118,7 +118,7 @@ def test_the_keyboard_alone_reaches_everything(page: Page, address: str):
     page.keyboard.press("Tab")  # each choice is a tab stop of its own in Gradio
     page.keyboard.press("Space")
     expect(page.locator(".learn .chapter.cnv")).to_be_visible()
-    page.wait_for_timeout(800)  # what follows the chapter is drawn: no hand is as fast
+    wait_for_answers(page)
     reached: set[str] = set()
     wanted = {"learn-deck", "learn-outlines", "learn-map", "learn-others"}
     for _ in range(20):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
-from tests.browser.conftest import answers, free_port, wait_for
+from tests.browser.conftest import answers, free_port, open_page, reload, wait_for
 from tests.browser.serve_outline import HEIGHT, WIDTH
 
 pytestmark = pytest.mark.chromium
@@ -56,7 +56,7 @@ class Room:
 
     def __init__(self, page: Page, address: str, folder: Path) -> None:
         self.page, self._file = page, folder / "marks.json"
-        page.goto(address)
+        open_page(page, address)
         page.locator(".board[data-task=scan-1]").wait_for()
 
     def at(self, x: float, y: float) -> Point:
@@ -418,7 +418,7 @@ def test_a_finding_and_a_caption_with_html_are_changed_beside_the_scan(room: Roo
     room.page.locator(".edit select").select_option("drusen")
     (mark,) = room.marks()
     assert [mark["finding"], mark["caption"]] == ["drusen", words]
-    room.page.reload()
+    reload(room.page)
     expect(room.page.locator(".regions .words")).to_have_text(words)
     assert room.page.locator(".regions img").count() == 0
     assert room.page.title() != "owned"
@@ -447,7 +447,7 @@ def test_what_could_not_be_sent_is_kept_and_sent_after_a_reload(room: Room, fold
     expect(room.page.locator(".saving")).to_have_text("Saving …")
     assert not (folder / "marks.json").exists()
     room.page.unroute("**/queue/join**")
-    room.page.reload()
+    reload(room.page)
     expect(room.page.locator(".say")).to_contain_text("brought back")
     assert same(room.only(), drawn(box_of(20, 20, 80, 60)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import choose_deck, run_octtutor, serving
+from tests.browser.conftest import choose_deck, open_page, reload, run_octtutor, serving
 
 pytestmark = pytest.mark.chromium
 FITS = """() => {
@@ -34,7 +34,7 @@ def open_progress(page: Page) -> None:
 
 def read_scans(page: Page, address: str, nickname: str, count: int) -> None:
     """Answer the first scans of a quiz on the embedded deck, then end it."""
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     choose_deck(page, "Embedded")  # the decks come with the nickname that the browser keeps
     page.locator("#nickname input, #nickname textarea").first.fill(nickname)
@@ -47,7 +47,7 @@ def read_scans(page: Page, address: str, nickname: str, count: int) -> None:
         if position + 1 < count:
             page.wait_for_timeout(350)  # the desk ignores a key so soon after the reveal
             page.keyboard.press("Enter")
-    page.reload()
+    reload(page)
 
 
 def outside(page: Page, address: str) -> list[str]:
@@ -70,7 +70,7 @@ def end_quiz(page: Page) -> None:
 
 def test_from_nothing_to_a_curve_to_nothing_again(page: Page, address: str, tmp_path: Path):
     strangers = outside(page, address)
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     open_progress(page)
     expect(page.locator("#progress-note")).to_contain_text("Nothing to show yet")
@@ -103,7 +103,7 @@ def test_from_nothing_to_a_curve_to_nothing_again(page: Page, address: str, tmp_
     page.locator("#progress-yes").click()
     expect(page.locator("#progress-note")).to_contain_text("Deleted")
     expect(page.locator("#progress-body")).to_be_hidden()
-    page.reload()
+    reload(page)
     expect(page.locator("#begin")).to_be_visible()
     open_progress(page)
     expect(page.locator("#progress-note")).to_contain_text("Nothing to show yet")

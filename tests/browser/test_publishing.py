@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import free_port, run_octtutor, serving
+from tests.browser.conftest import free_port, open_page, run_octtutor, serving
 from tests.browser.test_quiz import begin, phase, press
 from tests.model.folders import make_model
 
@@ -35,7 +35,7 @@ def test_new_quizzes_get_what_the_command_line_published_and_running_ones_do_not
         press(page, "Enter")
         phase(page, "ask")
     with serving(home, port) as address:
-        page.goto(address)
+        open_page(page, address)
         answered_by(page, "lite0")
         page.once("dialog", lambda dialog: dialog.accept())
         page.locator("button.end").click()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, TimeoutError, expect
 
-from tests.browser.conftest import choose_deck, run_octtutor, serving
+from tests.browser.conftest import choose_deck, open_page, reload, run_octtutor, serving
 from tests.conftest import write_scans
 
 pytestmark = pytest.mark.chromium
@@ -61,9 +61,8 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_a_whole_quiz_on_real_scans_with_the_keyboard_alone(page: Page, address: str):
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
-    expect(page.locator("#deck label").first).to_be_visible()  # no hand is as fast as this test
     tab_to(page, "#nickname")
     page.keyboard.type("Ada")
     tab_to(page, "#deck")
@@ -110,7 +109,7 @@ def test_a_whole_quiz_on_real_scans_with_the_keyboard_alone(page: Page, address:
 
 
 def begin(page: Page, address: str, deck: str = "Embedded") -> None:
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     choose_deck(page, deck)
     page.locator("#begin").click()
@@ -118,7 +117,7 @@ def begin(page: Page, address: str, deck: str = "Embedded") -> None:
 
 
 def test_a_whole_quiz_on_a_phone_with_a_finger(phone: Page, address: str):
-    phone.goto(address)
+    open_page(phone, address)
     expect(phone.locator("#begin")).to_be_visible()
     choose_deck(phone, "Embedded")
     phone.locator("#begin").tap()
@@ -149,13 +148,13 @@ def test_a_whole_quiz_on_a_phone_with_a_finger(phone: Page, address: str):
 def test_a_reload_loses_nothing_and_gives_no_second_try(page: Page, address: str):
     begin(page, address)
     press(page, "1")
-    page.reload()
+    reload(page)
     phase(page, "ask")
     expect(page.locator(".progress")).to_have_text("1 of 10")
     expect(page.locator(".answer.cnv")).to_have_attribute("aria-pressed", "true")
     press(page, "Escape", "2", "3")
     phase(page, "told")
-    page.reload()
+    reload(page)
     phase(page, "told")
     expect(page.locator(".answer.dme")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".level[data-level='3']")).to_have_attribute("aria-pressed", "true")
@@ -164,7 +163,7 @@ def test_a_reload_loses_nothing_and_gives_no_second_try(page: Page, address: str
     press(page, "Enter")
     phase(page, "ask")
     expect(page.locator(".progress")).to_have_text("2 of 10")
-    page.reload()
+    reload(page)
     phase(page, "ask")
     expect(page.locator(".progress")).to_have_text("2 of 10")
 
@@ -179,7 +178,7 @@ def test_a_restarted_server_goes_on_at_the_same_case(page: Page, tmp_path: Path)
         phase(page, "told")
         page.goto("about:blank")  # Gradio's page reloads itself when its server is back
     with serving(tmp_path / "home", port) as address:
-        page.goto(address)
+        open_page(page, address)
         phase(page, "told")
         expect(page.locator(".answer.dme")).to_have_attribute("aria-pressed", "true")
 
@@ -187,7 +186,7 @@ def test_a_restarted_server_goes_on_at_the_same_case(page: Page, tmp_path: Path)
 def test_two_tabs_of_one_trainee_agree(page: Page, address: str):
     begin(page, address)
     other = page.context.new_page()
-    other.goto(address)
+    open_page(other, address)
     phase(other, "ask")
     press(page, "1", "5")
     phase(page, "told")
@@ -278,8 +277,7 @@ def test_ending_early_shows_what_was_answered(page: Page, address: str):
 
 
 def test_the_nickname_box_takes_digits_and_letters_without_answering(page: Page, address: str):
-    page.goto(address)
-    page.locator("#deck input:checked").wait_for()
+    open_page(page, address)
     page.locator("#nickname textarea, #nickname input").first.fill("u1234<b>x</b>")
     page.locator("#begin").click()
     phase(page, "ask")
@@ -287,8 +285,7 @@ def test_the_nickname_box_takes_digits_and_letters_without_answering(page: Page,
 
 
 def test_a_wrong_seed_is_said_and_nothing_starts(page: Page, address: str):
-    page.goto(address)
-    page.locator("#deck input:checked").wait_for()
+    open_page(page, address)
     page.get_by_text("More choices").click()
     page.locator("#seed textarea, #seed input").first.fill("seven")
     page.locator("#begin").click()
@@ -301,7 +298,7 @@ def test_a_quiz_ended_in_another_tab_shows_its_results_here_too(page: Page, addr
     press(page, "1", "5")
     phase(page, "told")
     other = page.context.new_page()
-    other.goto(address)
+    open_page(other, address)
     phase(other, "told")
     other.once("dialog", lambda dialog: dialog.accept())
     other.locator("button.end").click()
@@ -320,7 +317,7 @@ def test_an_answer_to_a_quiz_ended_in_another_tab_is_not_taken(page: Page, addre
     phase(page, "ask")
     expect(page.locator(".progress")).to_have_text("2 of 10")
     other = page.context.new_page()
-    other.goto(address)
+    open_page(other, address)
     phase(other, "ask")
     other.once("dialog", lambda dialog: dialog.accept())
     other.locator("button.end").click()
@@ -374,7 +371,7 @@ def test_enter_presses_the_button_that_has_the_focus(page: Page, address: str):
 def test_a_choice_survives_a_reload_and_is_still_changeable(page: Page, address: str):
     begin(page, address)
     press(page, "3")
-    page.reload()
+    reload(page)
     phase(page, "ask")
     expect(page.locator(".answer.drusen")).to_have_attribute("aria-pressed", "true")
     press(page, "Escape", "2", "4")
@@ -387,7 +384,7 @@ def test_a_page_left_open_over_a_restart_can_start_a_quiz(page: Page, tmp_path: 
 
     port = free_port()
     with serving(tmp_path / "home", port) as address:
-        page.goto(address)
+        open_page(page, address)
         expect(page.locator("#deck input:checked")).to_have_count(1)
         # by then every part of the page has come, which a server that is gone cannot send
         expect(page.locator("#model-line")).to_contain_text("Model: lite0")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.phantom import make
-from tests.browser.conftest import serving
+from tests.browser.conftest import open_page, serving
 
 pytestmark = pytest.mark.chromium
 
@@ -40,7 +40,7 @@ def scan(tmp_path: Path) -> Path:
 
 
 def open_tab(page: Page, served: Served) -> None:
-    page.goto(served.address)
+    open_page(page, served.address)
     page.get_by_role("tab", name="Read a scan").click()
     expect(page.locator(".read .drop")).to_be_visible()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import new_context, open_page, reload, serving
 
 pytestmark = pytest.mark.chromium
 PAUSED = re.compile("paused", re.IGNORECASE)
@@ -30,19 +30,16 @@ def somebody(browser: Browser) -> Iterator[Callable[[], Page]]:
     with ExitStack() as windows:
 
         def opened() -> Page:
-            context = browser.new_context(viewport={"width": 1280, "height": 720})
+            context = new_context(browser, faults, viewport={"width": 1280, "height": 720})
             windows.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(30_000)
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            return page
+            return context.new_page()
 
         yield opened
     assert faults == []
 
 
 def open_session(page: Page, address: str) -> str:
-    page.goto(f"{address}/educator/")
+    open_page(page, f"{address}/educator/")
     page.get_by_role("tab", name="Sessions").click()
     quiz = page.locator("#session-quiz input")
     expect(quiz).not_to_have_value("")
@@ -64,7 +61,7 @@ def phase(page: Page, name: str) -> None:
 
 def type_in(page: Page, link: str, nickname: str) -> None:
     """Follow the link, give a pseudonym, and press Join."""
-    page.goto(link)
+    open_page(page, link)
     expect(field(page, "join-code")).to_have_value(link.rpartition("=")[2])
     field(page, "nickname").fill(nickname)
     expect(field(page, "nickname")).to_have_value(nickname)
@@ -99,7 +96,7 @@ def test_a_class_reads_pauses_discusses_and_ends(
     join(ben, link, "Ben")
     expect(reader(educator, "Ada")).to_contain_text("1 of")
     expect(reader(educator, "Ben")).to_contain_text("1 of")
-    ada.reload()
+    reload(ada)
     phase(ada, "ask")
     answer(ada)
     phase(ada, "told")
@@ -111,9 +108,9 @@ def test_a_class_reads_pauses_discusses_and_ends(
     expect(ben.locator("body")).to_contain_text(PAUSED)
     ben.keyboard.press("1")
     ben.keyboard.press("3")
-    ben.reload()
+    reload(ben)
     expect(ben.locator("body")).to_contain_text(PAUSED)
-    educator.reload()
+    reload(educator)
     educator.get_by_role("tab", name="Sessions").click()
     expect(reader(educator, "Ben")).to_contain_text("1 of")
     educator.locator("#session-go-on").click()
@@ -147,7 +144,7 @@ def test_a_class_reads_pauses_discusses_and_ends(
 
 def test_a_wrong_code_is_told_in_a_line(somebody: Callable[[], Page], address: str) -> None:
     page = somebody()
-    page.goto(f"{address}/?session=zz+zzz")
+    open_page(page, f"{address}/?session=zz+zzz")
     expect(field(page, "join-code")).to_have_value("zz zzz")
     page.locator("#join").click()
     expect(page.locator("body")).to_contain_text("There is none 'zz zzz'")

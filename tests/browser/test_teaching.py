@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import serving
+from tests.browser.conftest import open_page, reload, serving
 from tests.browser.test_quiz import phase, press, tab_to
 
 pytestmark = pytest.mark.chromium
@@ -31,7 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: str):
 
 
 def start(page: Page, address: str, title: str) -> None:
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     page.get_by_role("tab", name="Exams").click()
     page.locator("#quiz label", has_text=title).click()
@@ -93,7 +93,7 @@ def test_a_second_look_is_kept_or_changed_and_survives_a_reload(page: Page, addr
     expect(page.locator(".chances")).to_be_visible()
     expect(page.locator(".verdict")).not_to_contain_text("Truth")
     expect(page.locator(".settle-text")).to_have_text("Keep DME")
-    page.reload()
+    reload(page)
     phase(page, "look")
     press(page, "4")
     expect(page.locator(".settle-text")).to_have_text("Change to NORMAL")
@@ -126,7 +126,7 @@ def test_what_second_looks_changed_fits_a_small_phone(phone: Page, address: str)
 
 
 def test_an_exam_runs_with_the_keyboard_alone_and_its_clock_goes_on(page: Page, address: str):
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     page.get_by_role("tab", name="Exams").focus()
     press(page, "Enter")
@@ -149,7 +149,7 @@ def test_an_exam_runs_with_the_keyboard_alone_and_its_clock_goes_on(page: Page, 
 def test_practice_is_adaptive_shows_mastery_and_compares_after_a_confusion(
     page: Page, address: str
 ):
-    page.goto(address)
+    open_page(page, address)
     expect(page.locator("#begin")).to_be_visible()
     expect(page.locator("#due")).to_contain_text("comes due again")
     page.locator("#begin").click()
@@ -183,7 +183,7 @@ def test_practice_is_adaptive_shows_mastery_and_compares_after_a_confusion(
 
 
 def test_every_tab_fits_a_phone(phone: Page, address: str):
-    phone.goto(address)
+    open_page(phone, address)
     expect(phone.locator("#begin")).to_be_visible()
     assert sideways(phone) <= 0
     for name in ("Exams", "Progress", "Practise"):

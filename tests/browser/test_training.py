@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import look_at, run_octtutor, serving
+from tests.browser.conftest import look_at, open_page, reload, run_octtutor, serving
 from tests.browser.test_educator import no_wider_than_the_window
 from tests.conftest import write_scans
 
@@ -25,7 +25,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator
 
 
 def open_room(page: Page, address: str) -> None:
-    page.goto(f"{address}/educator/")
+    open_page(page, f"{address}/educator/")
     page.get_by_role("tab", name="Train", exact=True).click()
     expect(page.locator("#train-decks")).to_contain_text("ward")
 
@@ -66,7 +66,7 @@ def test_an_educator_trains_compares_publishes_and_rolls_back(page: Page, addres
 
     run = page.locator("#train-run")
     expect(run).to_contain_text("ward-1")
-    page.reload()
+    reload(page)
     page.get_by_role("tab", name="Train", exact=True).click()
     step(page, "3 Run")
     expect(run).to_contain_text("running")
@@ -97,7 +97,7 @@ def test_an_educator_trains_compares_publishes_and_rolls_back(page: Page, addres
 
 
 def test_the_steps_work_by_keyboard_and_say_what_is_missing(page: Page, address: str):
-    page.goto(f"{address}/educator/")
+    open_page(page, f"{address}/educator/")
     page.get_by_role("tab", name="Train", exact=True).focus()
     page.keyboard.press("Enter")
     box = page.locator("#train-decks label", has_text="ward").locator("input")
