@@ -253,7 +253,7 @@ def fit(folder: Path) -> dict[str, object]:
     narrow = np.array([not wide for wide, _ in borders])
     any_white = np.abs(moved).max(axis=1) > 2
     clean = {name: [v for v in values if np.isfinite(v)] for name, values in figures.items()}
-    shifts = zip(("shift", "slant", "arch"), moved[any_white].T, strict=True)
+    shifts = zip(("shift", "slant"), moved[any_white].T[:2], strict=True)
     return {
         "about": "Written by benchmarks/fit_phantom.py; quantiles run from 2 to 98 % of scans.",
         "scans": len(borders),

@@ -59,13 +59,13 @@ def main() -> None:
 def take(browser) -> None:
     """Take one picture of each kind."""
     page = browser.new_page(viewport={"width": 1440, "height": 860}, color_scheme="dark")
-    play(page, 2, "5")
+    play(page, 3, "7")
     page.locator("input.split").fill("62")
     page.wait_for_timeout(300)
     page.screenshot(path=HERE / "reading.png")
     page.close()
     page = browser.new_page(viewport={"width": 1180, "height": 760}, color_scheme="light")
-    play(page, 10, "5")
+    play(page, 10, "7")
     page.keyboard.press("Enter")
     expect(page.locator(".results")).to_be_visible()
     page.screenshot(path=HERE / "results.png", full_page=True)
@@ -73,7 +73,7 @@ def take(browser) -> None:
     page = browser.new_page(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark"
     )
-    play(page, 2, "5")
+    play(page, 3, "7")
     page.screenshot(path=HERE / "phone.png")
 
 

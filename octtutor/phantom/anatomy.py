@@ -35,6 +35,13 @@ _ROUNDING_UM = 1e-2
 _WIDE = 1.25
 """Scans at least this many times as wide as high show 30 degrees, as in OCT2017."""
 
+_HEALTHY_CHOROID = np.float32(0.8)
+"""Grey of a healthy eye's choroid as a share of `GREYS`, by hand until drawn NORMALs agreed with
+OCT2017's; lesions let more light pass."""
+
+_ONL_SHOWN = np.float32(1.06)
+"""The same for the outer nuclear layer."""
+
 DISC_UM = 3750.0
 """From the fovea to the margin of the optic disc (Rohrschneider, IOVS 45:3257, 2004: the disc's
 centre lies 15.5 degrees away, about 4.6 mm)."""
@@ -116,6 +123,7 @@ class Anatomy:
         greys: float32 (17, width), display grey of each layer, 0 to 255, by Layer.
         fovea: x of the foveal centre, µm.
         nasal: +1 if the optic disc lies to the right, -1 to the left.
+        reach: how far light goes behind the RPE, 1 in a healthy eye.
     """
 
     grid: Grid
@@ -124,6 +132,7 @@ class Anatomy:
     greys: NDArray[np.float32]
     fovea: float
     nasal: int
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a retina that cannot be.
@@ -236,6 +245,7 @@ def _thickness(rng: Generator, x: Curve, r: Curve, side: Curve) -> NDArray[np.fl
     thickness = np.zeros((len(Layer), r.size), np.float32)
     for layer, row in rows.items():
         thickness[layer] = row * (1 + wave(rng, x, 1700, 0.035))
+    thickness[Layer.NFL : Layer.ELM] *= np.float32(np.clip(rng.normal(1.04, 0.055), 0.9, 1.18))
     thickness[Layer.NFL] += np.abs(wave(rng, x, 80, 0.8) + wave(rng, x, 320, 1.6))
     return thickness
 
@@ -280,11 +290,12 @@ def _greys(
     means *= 1 + rng.normal(0, 0.04, means.size).astype(np.float32)
     drift = np.stack([wave(rng, x, 1500, 0.035) for _ in Layer])
     greys = means[:, None] * (1 + drift)
-    greys[Layer.NFL] *= 1 + 0.45 * np.clip((thickness[Layer.NFL] - 12) / 25, 0, 1)
+    greys[Layer.NFL] *= 1 + rng.uniform(0.4, 0.9) * np.clip((thickness[Layer.NFL] - 12) / 25, 0, 1)
     centre = bell(r, 0.0, 260)
     greys[Layer.OS] *= 1 - 0.42 * centre
     greys[Layer.EZ] *= 1 - 0.2 * centre
-    greys[Layer.CHOROID] *= draw(rng, "choroid")
+    greys[Layer.CHOROID] *= _HEALTHY_CHOROID * draw(rng, "choroid")
+    greys[Layer.ONL] *= _ONL_SHOWN
     return greys.astype(np.float32)
 
 

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from octtutor.phantom.anatomy import Anatomy, Curve, Grid, Layer, bell, wave
-from octtutor.phantom.frame import Frame, finish, lay_frame
+from octtutor.phantom.frame import finish, lay_frame
 from octtutor.phantom.parameters import draw
 
 Plane = NDArray[np.float32]
@@ -23,7 +23,10 @@ _LATERAL_UM, _AXIAL_UM = 11.5, 3.87
 """A Spectralis pixel; blur and grain are given in these and follow the grid's own."""
 
 _FADE_UM = np.array([0, 22, 45, 75, 110, 160, 235, 335, 455, 640, 900], np.float32)
-_FADE_GREY = np.array([104, 93, 80, 69, 59, 50, 39, 26, 14, 5, 0], np.float32)
+_FADE_GREY = np.array([104, 93, 80, 69, 59, 50, 39, 28, 19, 12, 7], np.float32)
+
+_SCATTERED = np.float32(0.68)
+"""Share of the speckle's contrast that is lost below Bruch's membrane, as measured in OCT2017."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,18 @@ def render(
         part.paint(greys)
         _shade(grid, part, light)
     greys = _exposed(
-        greys, 1.07 * draw(rng, "brightness") * (rng.uniform(0.66, 0.78) if view.dim else 1)
+        greys, 1.07 * draw(rng, "brightness") * (rng.uniform(0.74, 0.84) if view.dim else 1)
     )
     lines = _hyaloid(rng, anatomy) if view.hyaloid else ()
     for line in lines:
         greys += line.cover * np.maximum(np.float32(line.grey) - greys, 0)
-    speckle = _speckle(rng, anatomy, looks=rng.uniform(4.2, 7.4))
-    intensity: Plane = (_focused(rng, grid, greys) / np.float32(255)) ** 4 * light * speckle
     frame = lay_frame(rng, anatomy)
-    lit = _lit_vitreous(rng, anatomy, lines)
-    shown = _display(intensity, _background(rng, grid, frame, lit))
+    smooth = (_focused(rng, grid, greys) / np.float32(255)) ** 4 * light
+    contrast = frame.raw(1 - _SCATTERED * _below(grid, anatomy.membrane + 45, 130.0))
+    speckle = 1 + (_speckle(rng, grid, looks=rng.uniform(4.2, 7.4)) - 1) * contrast
+    intensity: Plane = frame.raw(smooth) * speckle
+    lit = frame.raw(_lit_vitreous(rng, anatomy, lines))
+    shown = _display(intensity, _background(rng, grid, lit))
     return finish(rng, grid, frame, shown)
 
 
@@ -136,7 +141,7 @@ def _streaks(rng: Generator, anatomy: Anatomy) -> Plane:
         for row, sigma in zip(raw, (1.2, 4.0, 12.0), strict=True)
     )
     mixed = 0.3 * fine / fine.std() + 0.7 * mid / mid.std() + 0.6 * coarse / coarse.std()
-    passed: Plane = np.exp(3.2 * amount * mixed * _below(grid, anatomy.membrane, 50.0))
+    passed: Plane = np.exp(2.0 * amount * mixed * _below(grid, anatomy.membrane, 50.0))
     return passed.astype(np.float32)
 
 
@@ -148,6 +153,8 @@ def _layers(rng: Generator, anatomy: Anatomy, choroid: Plane) -> Plane:
     image = np.zeros((grid.height, grid.width), np.float32)
     image += greys[0]
     tops[Layer.GCL : Layer.ONL] += rough
+    for ragged in (Layer.IPL, Layer.INL, Layer.OPL):
+        tops[ragged] += wave(rng, grid.x, 38, 2.2) + wave(rng, grid.x, 90, 2.2)
     for layer in range(Layer.NFL, Layer.CHOROID):
         step = greys[layer] - greys[layer - 1]
         image += step * _below(grid, tops[layer - 1], _softness(grid, layer))
@@ -172,15 +179,24 @@ def _choroid(rng: Generator, anatomy: Anatomy) -> Plane:
     """Return the grey below Bruch's membrane: stroma, vessel lumens, then the fading sclera."""
     grid = anatomy.grid
     depth = np.maximum(grid.y - anatomy.membrane, 0)
-    reach = rng.uniform(0.5, 1.1)
+    reach = rng.uniform(0.6, 1.2) * anatomy.reach
     fade = np.interp(depth / reach, _FADE_UM, _FADE_GREY).astype(np.float32)
     thickness = anatomy.thickness[Layer.CHOROID]
-    inside = np.clip(1.15 - depth / thickness, 0, 1) * np.clip(depth / 30, 0, 1)
-    stroma = 0.15 * blotches(rng, grid, 50, 46) + 0.12 * blotches(rng, grid, 124, 128)
+    inside = np.clip(1.6 - depth / thickness, 0, 1) * np.clip(depth / 30, 0, 1)
+    stroma = 0.1 * blotches(rng, grid, 34, 34) + 0.03 * blotches(rng, grid, 124, 128)
+    stroma = stroma + _lobules(rng, grid, depth)
     lumens = _lumens(rng, anatomy)
-    opening = anatomy.greys[Layer.CHOROID] / 100
+    opening = anatomy.greys[Layer.CHOROID] / 94
     shown: Plane = fade * opening * (1 + inside * stroma) * (1 - inside * lumens)
     return shown.astype(np.float32)
+
+
+def _lobules(rng: Generator, grid: Grid, depth: Plane) -> Plane:
+    """Return the bright lobules of the choriocapillaris and of Sattler's layer, 0 or more."""
+    fine = np.maximum(blotches(rng, grid, 90, 80) - 0.4, 0)
+    near = np.exp(-(((depth - 60) / np.float32(rng.uniform(40, 80))) ** 2))
+    lobules: Plane = np.float32(rng.uniform(0.05, 0.25)) * fine * near
+    return lobules.astype(np.float32)
 
 
 def _lumens(rng: Generator, anatomy: Anatomy) -> Plane:
@@ -192,8 +208,8 @@ def _lumens(rng: Generator, anatomy: Anatomy) -> Plane:
     outer = np.clip((grid.y - anatomy.membrane - 70) / 90, 0, 1)
     fine, coarse = blotches(rng, grid, 74, 62), blotches(rng, grid, 34, 34)
     mixed = (1 - outer) * fine + outer * coarse
-    amount = np.float32(rng.uniform(0.2, 1.0))
-    dark = amount * np.float32(0.5) * np.clip((mixed - 0.1) * 1.9, 0, 1)
+    amount = np.float32(rng.uniform(0.1, 1.0))
+    dark = amount * np.float32(0.42) * np.clip((mixed - 0.1) * 0.8, 0, 1)
     return dark.astype(np.float32)
 
 
@@ -310,21 +326,18 @@ def _shade(grid: Grid, part: Inclusion, light: Plane) -> None:
     light[bottom:, first:last] *= left_over[-1]
 
 
-def _speckle(rng: Generator, anatomy: Anatomy, looks: float) -> Plane:
+def _speckle(rng: Generator, grid: Grid, looks: float) -> Plane:
     """Return multiplicative speckle of mean 1, float32 (height, width).
 
     Intensity averaged over independent looks is gamma distributed (Schmitt et al., J Biomed
     Opt 4:95, 1999); the cube of a Gaussian follows it (Wilson and Hilferty, PNAS 17:684, 1931).
-    Below Bruch's membrane, where light is scattered many times, it is weaker, and bright grains
-    stand out more than dark ones, both as measured in OCT2017.
+    Bright grains stand out more than dark ones, as measured in OCT2017.
     """
-    grid = anatomy.grid
-    grain = _skewed(_grain(rng, grid, 0.84, 0.95), rng.uniform(0.05, 0.13))
+    grain = _skewed(_grain(rng, grid, 0.72, 0.85), rng.uniform(0.05, 0.13))
     root = 1 - 1 / (9 * looks) + grain / (3 * np.sqrt(looks))
     root = np.maximum(root, 0).astype(np.float32)
-    speckle = root * root * root
-    damped: Plane = 1 + (speckle - 1) * (1 - 0.36 * _below(grid, anatomy.membrane, 40.0))
-    return damped
+    speckle: Plane = root * root * root
+    return speckle
 
 
 def _skewed(grain: Plane, amount: float) -> Plane:
@@ -342,15 +355,12 @@ def _grain(rng: Generator, grid: Grid, across: float, down: float) -> Plane:
     return (soft / max(float(soft.std()), 1e-6)).astype(np.float32)
 
 
-def _display(intensity: Plane, background: Plane) -> Plane:
-    """Return what the instrument shows: signal over noise, fourth root, in greys.
+def _display(intensity: Plane, noise: Plane) -> Plane:
+    """Return what the instrument shows: signal and noise less its background, in greys.
 
-    Frames averaged over tissue leave less noise than the dark has, so the two are joined by a
-    power above 1; it was fitted to the spread of greys at each mean grey in OCT2017.
+    The fourth root stretches what is dark: where light fades, grains turn black one by one.
     """
-    noise = np.maximum(background, 0)
-    joined = intensity * np.sqrt(intensity) + noise * np.sqrt(noise)
-    shown: Plane = np.cbrt(np.sqrt(joined)) * np.float32(255)
+    shown: Plane = np.sqrt(np.sqrt(np.maximum(intensity + noise, 0))) * np.float32(255)
     return shown
 
 
@@ -358,29 +368,29 @@ def _lit_vitreous(rng: Generator, anatomy: Anatomy, lines: tuple[Inclusion, ...]
     """Return the relative light of the vitreous: gel above a premacular pocket without any.
 
     Returns:
-        float32 (height, width) or (1, 1), above 0.
+        float32 (height, width), above 0.
     """
     grid, inner = anatomy.grid, anatomy.surfaces()[:1]
     cloudy, strength = rng.random() < 0.4, rng.uniform(0.2, 1.3)
     roof = rng.uniform(90, 420) + wave(rng, grid.x, 3000, 40)
     cloud = blotches(rng, grid, 18, 10)
     if not (cloudy or lines):
-        return np.ones((1, 1), np.float32)
+        return np.ones((grid.height, grid.width), np.float32)
     base = cv2.blur(inner, (grid.width // 4 * 2 + 1, 1))[0]
     gel = np.clip((base - roof - grid.y) / rng.uniform(30, 160), 0, 1)
     lit = np.exp(strength * gel * (0.8 + 0.45 * cloud))
     return np.asarray(lit, np.float32)
 
 
-def _background(rng: Generator, grid: Grid, frame: Frame, lit: Plane) -> Plane:
+def _background(rng: Generator, grid: Grid, lit: Plane) -> Plane:
     """Return noise less its background, float32 (height, width); some of it is below zero.
 
-    Grain, level, banding and share of black match the vitreous of OCT2017; it dies out with the
-    depth of the A-scan, which `frame` has moved.
+    Grain, level, banding and share of black match the vitreous of scans of OCT2017 that were not
+    straightened; it dies out with the depth of the A-scan.
     """
-    level = 1.35 * (draw(rng, "vitreous") / 255) ** 4
+    level = 1.75 * (draw(rng, "vitreous") / 255) ** 4
     depth = np.linspace(0, 1, grid.height, dtype=np.float32)
-    fall = 1.1 * np.exp(-rng.uniform(1.5, 4.2) * depth**2)
+    fall = 1.1 * np.exp(-rng.uniform(2.0, 4.2) * depth**2)
     raw = rng.standard_normal((3, grid.height), dtype=np.float32)
     wide, mid, fine = (
         cv2.GaussianBlur(row[None], (0, 0), sigmaX=sigma * grid.height / 496)[0]
@@ -388,8 +398,9 @@ def _background(rng: Generator, grid: Grid, frame: Frame, lit: Plane) -> Plane:
     )
     bands = draw(rng, "banding") * (0.8 * wide / wide.std() + 0.5 * mid / mid.std())
     bands += 0.06 * fine / fine.std()
-    falling = frame.moved((fall * np.exp(bands)).astype(np.float32))
+    falling = (fall * np.exp(bands)).astype(np.float32)[:, None]
     haze = np.exp(0.2 * blotches(rng, grid, 4, 5)) * lit
-    grain = np.exp(rng.uniform(0.75, 1.4) * np.minimum(_grain(rng, grid, 0.66, 0.88), 2.2))
-    noise: Plane = level * falling * haze * (grain - rng.uniform(0.16, 0.28))
+    grain = _grain(rng, grid, rng.uniform(0.45, 0.58), rng.uniform(0.64, 0.76))
+    mean = np.float32(np.clip(rng.normal(0.52, 0.1), 0.25, 0.95))
+    noise: Plane = (level / mean) * falling * haze * (grain + mean)
     return noise.astype(np.float32)

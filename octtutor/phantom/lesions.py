@@ -84,6 +84,11 @@ _BARE_GREYS = (
 """What is left of each photoreceptor band where it is lost altogether, display grey."""
 
 
+_DIABETIC, _OLD, _NEOVASCULAR = 1.16, 1.16, 1.32
+"""How much brighter the choroid is, in greys, than in OCT2017's NORMALs, in the means of DME,
+DRUSEN and CNV 12 to 230 µm behind Bruch's membrane."""
+
+
 _STEEPEST = 0.3
 """Greatest height of a dome as a share of its half width."""
 
@@ -174,8 +179,10 @@ def drusen(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
         severity: 0 (two or three small drusen) to 1 (many large ones).
     """
     bumps, kinds = _druse_row(rng, anatomy, severity)
-    rough = np.abs(wave(rng, anatomy.grid.x, 190, 1.5 + 2 * severity))
-    raised = _raise_rpe(_age(rng, anatomy), bumps + rough, sharing=0.12, grey=rng.uniform(74, 128))
+    rough = np.abs(wave(rng, anatomy.grid.x, 150, 3 + 2.5 * severity))
+    raised = _raise_rpe(
+        _age(rng, anatomy, 0.9, _OLD), bumps + rough, sharing=0.12, grey=rng.uniform(74, 128)
+    )
     worn = _wear_photoreceptors(raised, np.clip(bumps / 50, 0, 1), rng.uniform(0.3, 0.95))
     thinned = _thin_over(rng, worn, np.clip(bumps / 70, 0, 1))
     settled = _settle(thinned)
@@ -196,17 +203,20 @@ def oedema(rng: Generator, anatomy: Anatomy, severity: float) -> Diseased:
         anatomy: the healthy retina.
         severity: 0 (early: small cysts, hardly thicker) to 1 (a macula full of fluid).
     """
-    centre = anatomy.fovea + np.clip(rng.normal(0, 560), -1500, 1500)
-    width = rng.uniform(450, 900) + 900 * severity * rng.random()
-    amount = 20 + 320 * severity * rng.uniform(0.6, 1.15)
-    swelling = bell(anatomy.grid.x, centre, width, 2.6)
+    anatomy = _light_choroid(anatomy, _DIABETIC)
+    focal = rng.random() < 0.5
+    wander, reach = (160, rng.uniform(260, 520)) if focal else (560, rng.uniform(500, 1400))
+    centre = anatomy.fovea + np.clip(rng.normal(0, wander), -1500, 1500)
+    width = reach + (300 if focal else 900) * severity * rng.random()
+    amount = 10 + 350 * severity * rng.uniform(0.4, 1.15)
+    swelling = bell(anatomy.grid.x, centre, width, rng.uniform(1.6, 2.8))
     wrinkled = _wrinkles(rng, anatomy.grid.x)
     swollen = _swell(rng, anatomy, amount * swelling + wrinkled)
     swollen = _wear_photoreceptors(swollen, swelling, rng.uniform(0, 0.3 + 0.3 * severity))
-    has_serous = rng.random() < 0.05 + 0.2 * severity
+    swollen = _patch_bands(rng, swollen, swelling)
+    has_serous = rng.random() < 0.04 + 0.1 * severity
     serous = _serous(rng, anatomy, severity) * np.float32(has_serous)
     settled = _settle(_detach(swollen, serous, rng.uniform(18, 30)))
-    settled = _spongy(rng, settled, swelling, severity)
     inner, outer = _cysts(rng, settled, centre, width * rng.uniform(0.4, 0.95), severity)
     exudates = _exudates(rng, settled, centre, severity) if rng.random() < 0.55 else ()
     strewn = int(rng.integers(0, int(6 + 22 * severity)))
@@ -243,18 +253,25 @@ def neovascularisation(rng: Generator, anatomy: Anatomy, severity: float) -> Dis
     material_height = np.float32(membrane.classic) * _material_height(rng, x, centre, severity)
     crest = ped / max(float(ped.max()), 80.0)
     fluid = _fluid_margin(rng, x, centre, severity) * (1 - 0.9 * crest)
+    spanned = _spanned(anatomy.grid, ped + material_height)
+    fluid = np.maximum(fluid, spanned * rng.uniform(0, 0.9) * (rng.random() < 0.3 + 0.3 * severity))
     fluid = fluid * np.float32(not membrane.scar)
     torn = _torn(rng, x, centre, severity)
     aged, beside = _druse_row(rng, anatomy, 0.35 * rng.random())
     aged = aged * np.float32(rng.random() < 0.55) * (1 - bell(x, centre, 1300, 6))
     serous_ped = bool(membrane.classic == 0 and rng.random() < 0.4)
-    inside = rng.uniform(18, 40) if serous_ped else rng.uniform(62, 112)
+    inside = rng.uniform(18, 40) if serous_ped else rng.uniform(36, 92)
+    toothed = np.float32(rng.uniform(0.3, 1.0) * (not serous_ped))
+    ped = (ped + toothed * np.clip(ped / 60, 0, 1) * _serrated(rng, x)).astype(np.float32)
     uneven = np.abs(wave(rng, x, 210, rng.uniform(1.5, 6))) * (0.4 + bell(x, centre, 1600, 4))
-    anatomy = _raise_rpe(_age(rng, anatomy), ped + aged + uneven, sharing=0.75, grey=inside)
+    older = _age(rng, anatomy, 0.75, _NEOVASCULAR)
+    anatomy = _raise_rpe(older, ped + aged + uneven, sharing=0.75, grey=inside)
     anatomy = _detach(anatomy, fluid + material_height, rng.uniform(16, 28))
-    anatomy = _swell(rng, anatomy, rng.uniform(0, 30 + 90 * severity) * bell(x, centre, 1200))
+    anatomy = _swell(rng, anatomy, rng.uniform(-20, 20 + 200 * severity) * bell(x, centre, 1200))
     lost = bell(x, centre, rng.uniform(800, 1500), 4)
-    anatomy = _wear_photoreceptors(anatomy, lost, rng.uniform(0.6, 1.0))
+    anatomy = _wear_photoreceptors(anatomy, lost, rng.uniform(0.75, 1.0))
+    anatomy = _collapse(anatomy, lost * np.float32(rng.uniform(0.3, 0.9)))
+    anatomy = _brighten_rpe(rng, anatomy, np.clip(ped / 80, 0, 1))
     shaded = _shade_below(anatomy, ped, membrane.blood)
     settled = _settle(_tear_rpe(rng, shaded, torn))
     growth = _Growth(membrane, centre, ped, material_height, fluid, torn, aged, beside, serous_ped)
@@ -280,8 +297,8 @@ def _show_membrane(rng: Generator, anatomy: Anatomy, growth: _Growth, severity: 
     membrane, centre = growth.membrane, growth.centre
     material = _material(rng, anatomy, growth.material, membrane)
     filling = () if growth.serous else _filling(rng, anatomy, growth.ped)
-    cystic = rng.random() < 0.18 + 0.35 * severity
-    cysts = _cysts(rng, anatomy, centre, rng.uniform(250, 600), 0.7 * severity) if cystic else ()
+    cystic = rng.random() < 0.12 + 0.38 * severity
+    cysts = _cysts(rng, anatomy, centre, rng.uniform(250, 900), severity) if cystic else ()
     count = int(rng.integers(0, int(4 + 10 * severity)))
     foci = _foci(rng, anatomy, bell(anatomy.grid.x, centre, 900) > 0.4, count)
     solid = material.cover > 0.5
@@ -368,11 +385,23 @@ def _smooth(grid: Grid, curve: Curve, sigma: float) -> Curve:
     return smooth
 
 
-def _age(rng: Generator, anatomy: Anatomy) -> Anatomy:
-    """Thin the retina as in eyes old enough for macular degeneration, by up to a seventh."""
+def _age(rng: Generator, anatomy: Anatomy, thinnest: float, passing: float) -> Anatomy:
+    """Thin the retina as in eyes old enough for macular degeneration, by up to a tenth.
+
+    Their RPE has lost pigment, so more light goes farther behind it: `passing` times as much, in
+    greys, at first.
+    """
     thickness = anatomy.thickness.copy()
-    thickness[Layer.GCL : Layer.ELM] *= rng.uniform(0.86, 1.0)
-    return replace(anatomy, thickness=thickness)
+    thickness[Layer.GCL : Layer.ELM] *= rng.uniform(thinnest, 1.02)
+    paler = _light_choroid(anatomy, passing)
+    return replace(paler, thickness=thickness, reach=float(rng.uniform(1.0, 1.5)))
+
+
+def _light_choroid(anatomy: Anatomy, passing: float) -> Anatomy:
+    """Let `passing` times as much be seen of the choroid, in greys."""
+    greys = anatomy.greys.copy()
+    greys[Layer.CHOROID] *= np.float32(passing)
+    return replace(anatomy, greys=greys)
 
 
 def _swell(rng: Generator, anatomy: Anatomy, amount: Curve) -> Anatomy:
@@ -393,6 +422,27 @@ def _wear_photoreceptors(anatomy: Anatomy, where: Curve, loss: float) -> Anatomy
     return replace(anatomy, greys=greys)
 
 
+def _patch_bands(rng: Generator, anatomy: Anatomy, where: Curve) -> Anatomy:
+    """Make photoreceptors and RPE patchy, as below oedema, most where `where` (0 to 1) says."""
+    x = anatomy.grid.x
+    patches = np.clip(0.2 + 0.4 * where + wave(rng, x, 420, 0.4), 0, 1)
+    worn = _wear_photoreceptors(anatomy, patches, rng.uniform(0, 0.6))
+    greys = worn.greys.copy()
+    uneven = wave(rng, x, 90, rng.uniform(0.01, 0.06)) + wave(rng, x, 300, rng.uniform(0.01, 0.06))
+    greys[Layer.EZ : Layer.CHOROID] *= 1 + (0.4 + 0.6 * where) * uneven
+    return replace(worn, greys=greys)
+
+
+def _collapse(anatomy: Anatomy, where: Curve) -> Anatomy:
+    """Thin the photoreceptors' bands by the share `where` (0 to 1); the ONL takes their room."""
+    thickness = anatomy.thickness.copy()
+    for layer in (Layer.EZ, Layer.OS, Layer.IZ):
+        gone = where * thickness[layer]
+        thickness[layer] -= gone
+        thickness[Layer.ONL] += gone
+    return replace(anatomy, thickness=thickness)
+
+
 def _thin_over(rng: Generator, anatomy: Anatomy, where: Curve) -> Anatomy:
     """Thin and unevenly dim the RPE over drusen, where `where` (0 to 1) says."""
     thickness, greys = anatomy.thickness.copy(), anatomy.greys.copy()
@@ -403,14 +453,6 @@ def _thin_over(rng: Generator, anatomy: Anatomy, where: Curve) -> Anatomy:
     thickness[Layer.SUB_RPE] += loss
     greys[Layer.RPE] *= 1 + where * wave(rng, anatomy.grid.x, 70, 0.07)
     return replace(anatomy, thickness=thickness, greys=greys)
-
-
-def _spongy(rng: Generator, anatomy: Anatomy, where: Curve, severity: float) -> Anatomy:
-    """Dim the swollen outer layers, whose tissue fluid has loosened."""
-    greys = anatomy.greys.copy()
-    for layer in (Layer.INL, Layer.OPL, Layer.ONL):
-        greys[layer] *= 1 - severity * rng.uniform(0, 0.22) * where
-    return replace(anatomy, greys=greys)
 
 
 def _tear_rpe(rng: Generator, anatomy: Anatomy, torn: Curve) -> Anatomy:
@@ -426,6 +468,16 @@ def _tear_rpe(rng: Generator, anatomy: Anatomy, torn: Curve) -> Anatomy:
     through = rng.uniform(0.1, 0.5) + wave(rng, anatomy.grid.x, 130, 0.13)
     greys[Layer.CHOROID] *= 1 + torn * np.maximum(through, -0.1)
     greys[Layer.BM] *= 1 + 0.2 * torn
+    return replace(anatomy, thickness=thickness, greys=greys)
+
+
+def _brighten_rpe(rng: Generator, anatomy: Anatomy, where: Curve) -> Anatomy:
+    """Brighten and thicken the RPE over a detachment, where `where` (0 to 1) says."""
+    thickness, greys = anatomy.thickness.copy(), anatomy.greys.copy()
+    greys[Layer.RPE] *= 1 + rng.uniform(0, 0.25) * where
+    gained = where * rng.uniform(0, 10) * np.clip(thickness[Layer.SUB_RPE] / 40, 0, 1)
+    thickness[Layer.RPE] += gained
+    thickness[Layer.SUB_RPE] -= gained
     return replace(anatomy, thickness=thickness, greys=greys)
 
 
@@ -459,9 +511,9 @@ def _druse_row(rng: Generator, anatomy: Anatomy, severity: float) -> tuple[Curve
     spread = rng.uniform(500, 1300)
     centres = np.clip(anatomy.fovea + rng.normal(0, spread, count), 250, span - 250)
     soft = rng.random(count) < 0.25 + 0.6 * severity
-    heights = rng.lognormal(np.log(30 + 30 * severity), 0.42, count) * np.where(soft, 1.15, 0.85)
-    heights = np.clip(heights, 17, 60 + 110 * severity)
-    heights[0] = max(heights[0], 42 + 36 * severity)
+    heights = rng.lognormal(np.log(28 + 20 * severity), 0.45, count) * np.where(soft, 1.15, 0.85)
+    heights = np.clip(heights, 15, 55 + 80 * severity)
+    heights[0] = max(heights[0], 38 + 30 * severity)
     widths = np.where(soft, 60 + heights * rng.uniform(1.0, 2.6, count), 34 + 0.6 * heights)
     powers = rng.uniform(0.6, 1.1, count)
     row = np.zeros_like(x)
@@ -482,10 +534,11 @@ def _dome(x: Curve, centre: float, half_width: float, power: float) -> Curve:
 
 
 def _wrinkles(rng: Generator, x: Curve) -> Curve:
-    """Return the ripples of an epiretinal membrane in half of the eyes, float32 (width,), µm."""
-    depth = float(rng.choice((0.0, 0.0, 3.0, 6.0)))
+    """Return the ripples of an epiretinal membrane in most eyes, float32 (width,), µm."""
+    depth = float(rng.choice((0.0, 3.0, 6.0, 9.0)))
     patches = np.clip(0.4 + wave(rng, x, 1600, 0.6), 0, 1.2)
-    ripples: Curve = wave(rng, x, 400, depth) * patches
+    fine = wave(rng, x, 130, 0.35 * depth)
+    ripples: Curve = (wave(rng, x, 400, depth) + fine) * patches
     return ripples
 
 
@@ -496,17 +549,29 @@ def _serous(rng: Generator, anatomy: Anatomy, severity: float) -> Curve:
 
 
 def _detachment(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
-    """Return the height of the pigment epithelial detachment, float32 (width,), µm."""
+    """Return the height of the pigment epithelial detachment, float32 (width,), µm.
+
+    It is a round dome, often with lesser ones beside it, as in most CNVs of OCT2017.
+    """
     half_width = rng.uniform(450, 850 + 950 * severity)
     height = rng.uniform(40, 75) + severity * rng.uniform(40, 330)
-    height = min(height, _STEEPEST * half_width)
-    dome = bell(x, centre, half_width, rng.uniform(2.0, 4.0))
-    second = 0.6 * bell(x, centre + half_width * rng.uniform(-1.4, 1.4), half_width * 0.4, 2.4)
-    rough = rng.uniform(0.3, 1.0)
-    lumps = wave(rng, x, 520, 0.13 * rough) + wave(rng, x, 190, 0.08 * rough)
-    lumps = lumps + wave(rng, x, 95, 0.02 * rough)
-    ped: Curve = np.float32(height) * np.maximum(dome, second) * np.clip(1 + lumps, 0.3, 1.6)
+    height = min(height, rng.uniform(1, 1.8) * _STEEPEST * half_width)
+    domes = _dome(x, centre, half_width, rng.uniform(0.5, 1.1))
+    for _ in range(int(rng.integers(0, 4))):
+        place, size = centre + half_width * rng.uniform(-1.7, 1.7), rng.uniform(0.25, 0.6)
+        lesser = _dome(x, place, half_width * size, rng.uniform(0.5, 0.9))
+        domes = np.maximum(domes, size * rng.uniform(0.7, 1.5) * lesser)
+    rough = rng.uniform(0.1, 1.0)
+    lumps = wave(rng, x, 520, 0.12 * rough) + wave(rng, x, 190, 0.05 * rough)
+    ped: Curve = np.float32(height) * domes * np.clip(1 + lumps, 0.3, 1.6)
     return ped
+
+
+def _serrated(rng: Generator, x: Curve) -> Curve:
+    """Return the teeth of the RPE over fibrovascular tissue, float32 (width,), µm, 0 or more."""
+    teeth = np.abs(wave(rng, x, 130, rng.uniform(3, 9))) + np.abs(wave(rng, x, 60, 4.0))
+    serrated: Curve = teeth * np.clip(0.8 + wave(rng, x, 700, 0.5), 0, 2)
+    return serrated
 
 
 def _material_height(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
@@ -524,9 +589,17 @@ def _material_height(rng: Generator, x: Curve, centre: float, severity: float) -
 def _fluid_margin(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
     """Return the height of subretinal fluid beside the lesion, or zeros; float32 (width,), µm."""
     there = rng.random() < 0.4 + 0.4 * severity
-    amount = np.float32(rng.uniform(25, 50 + 130 * severity) * there)
-    place = centre + rng.choice((-1, 1)) * rng.uniform(250, 800)
-    return amount * bell(x, place, rng.uniform(300, 750), 2.6)
+    amount = np.float32(rng.uniform(25, 50 + 170 * severity) * there)
+    place = centre + rng.choice((-1, 1)) * rng.uniform(100, 800)
+    return amount * bell(x, place, rng.uniform(300, 900), 2.6)
+
+
+def _spanned(grid: Grid, raised: Curve) -> Curve:
+    """Return how far the retina stands off where it spans valleys between and beside domes, µm."""
+    reach = np.ones((1, 2 * int(380 / grid.lateral_um) + 1), np.uint8)
+    taut = _smooth(grid, cv2.erode(cv2.dilate(raised[None], reach), reach)[0], 120)
+    spanned: Curve = np.maximum(taut - raised - 8, 0).astype(np.float32)
+    return spanned
 
 
 def _torn(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
@@ -544,17 +617,23 @@ def _torn(rng: Generator, x: Curve, centre: float, severity: float) -> Curve:
 def _cysts(
     rng: Generator, anatomy: Anatomy, centre: float, spread: float, severity: float
 ) -> tuple[Inclusion, Inclusion]:
-    """Return ovoid cysts parted by thin septa: those of the INL, and those of OPL and ONL."""
+    """Return ovoid cysts parted by thin septa: those of the INL, and those of OPL and ONL.
+
+    The latter may reach up to the nerve fibres, as tall ones do under a swollen fovea.
+    """
     grid, surfaces = anatomy.grid, anatomy.surfaces()
-    roof, floor = surfaces[Layer.INL] - 8, surfaces[Layer.ONL] - 8
+    inner, outer = surfaces[Layer.NFL] + 12, surfaces[Layer.INL] - 8
+    roof = outer + np.float32(rng.uniform(0.1, 1.0)) * (inner - outer)
+    floor = surfaces[Layer.ONL] - 8
     large = _cyst_row(rng, grid, (roof, floor), centre, spread, severity)
     roof, floor = surfaces[Layer.IPL] - 6, surfaces[Layer.INL] + 14
     place = centre + rng.normal(0, 300)
-    small = _cyst_row(rng, grid, (roof, floor), place, spread * 1.2, 0.5 * severity)
+    wide = spread * rng.uniform(1.2, 3.0)
+    small = _cyst_row(rng, grid, (roof, floor), place, wide, 0.4 * severity)
     few = small[rng.random(len(small)) < rng.uniform(0, 0.9)]
     warp = 8 * blotches(rng, grid, 60, 90), 8 * blotches(rng, grid, 70, 60)
     retina = _ramp_between(grid, surfaces[Layer.NFL] + 14, surfaces[Layer.ONL] - 5)
-    grey = rng.uniform(5, 26)
+    grey = rng.uniform(3, 14)
     covers = [retina * cover for cover in _cells(grid, (few, large), warp)]
     return Inclusion(covers[0], grey), Inclusion(covers[1], grey)
 
@@ -594,7 +673,7 @@ def _cyst_row(
     Returns:
         float (n, 4), µm: x, y, half width, half height of each.
     """
-    typical = rng.uniform(32 + 35 * severity, 60 + 110 * severity)
+    typical = rng.uniform(32 + 40 * severity, 70 + 130 * severity)
     count = int(np.clip(spread / typical * rng.uniform(0.45, 0.65 + 0.5 * severity), 1, 14))
     half_widths = np.clip(rng.lognormal(np.log(typical), 0.6, count), 20, 320)
     half_widths = _largest_inside(half_widths)
@@ -604,8 +683,8 @@ def _cyst_row(
     top, bottom = band[0][column], band[1][column]
     room = np.maximum(bottom - top, 24)
     taper = 1 - 0.55 * np.clip(np.abs(places - centre) / (1.5 * spread), 0, 1)
-    filled = (0.34 + 0.16 * severity) * room * taper * rng.uniform(0.55, 1.05, count)
-    half_heights = np.clip(np.minimum(filled, half_widths * 2.1), 12, 0.5 * room)
+    filled = (0.38 + 0.12 * severity) * room * taper * rng.uniform(0.6, 1.05, count)
+    half_heights = np.clip(np.minimum(filled, half_widths * 2.6), 12, 0.5 * room)
     depths = top + half_heights + rng.random(count) * (room - 2 * half_heights)
     return np.stack([places, depths, half_widths, half_heights], axis=1)
 
@@ -701,11 +780,10 @@ def _material(rng: Generator, anatomy: Anatomy, height: Curve, membrane: Membran
     cover = _ramp_between(anatomy.grid, floor - seen, floor + 4)
     haze = np.clip((anatomy.grid.y - floor + seen + 14) / 28, 0.55, 1)
     cover = cover * haze
-    streaky = 0.12 * blotches(rng, anatomy.grid, 45, 60) + 0.1 * blotches(
-        rng, anatomy.grid, 124, 50
-    )
-    patchy = np.clip(0.86 + streaky, 0.55, 1)
-    grey = rng.uniform(112, 160) + (22 if membrane.scar else 0) - (12 if membrane.blood else 0)
+    grain = 0.5 * blotches(rng, anatomy.grid, 45, 60) + 0.4 * blotches(rng, anatomy.grid, 124, 50)
+    fine = 0.45 * blotches(rng, anatomy.grid, 165, 128)
+    patchy = np.clip(0.86 + rng.uniform(0.15, 0.4) * (grain + fine), 0.35, 1)
+    grey = rng.uniform(118, 172) + (22 if membrane.scar else 0) - (12 if membrane.blood else 0)
     passing = rng.uniform(0.1, 0.25) if membrane.blood else rng.uniform(0.45, 0.85)
     return Inclusion((cover * patchy).astype(np.float32), grey, passing)
 
@@ -713,18 +791,24 @@ def _material(rng: Generator, anatomy: Anatomy, height: Curve, membrane: Membran
 def _filling(rng: Generator, anatomy: Anatomy, ped: Curve) -> tuple[Inclusion, ...]:
     """Return the fibrovascular tissue in a pigment epithelial detachment.
 
-    It hangs from the RPE, bright and fading downwards, with grey strands below.
+    It hangs from the RPE, bright and fading downwards into darker fluid, in lumps and columns,
+    with grey strands and clear pockets below.
     """
     grid, surfaces = anatomy.grid, anatomy.surfaces()
     space = _ramp_between(grid, surfaces[Layer.RPE] + 4, surfaces[Layer.SUB_RPE] - 4)
     space = space * (ped > VISIBLE_UM)
-    strands = 0.3 * blotches(rng, grid, 62, 22) + 0.2 * blotches(rng, grid, 124, 60)
-    strands = np.clip(0.35 + strands, 0, 0.9) * rng.uniform(0.3, 1.0)
+    uneven = 0.3 * blotches(rng, grid, 62, 22) + 0.25 * blotches(rng, grid, 124, 60)
+    strands = np.clip(rng.uniform(0.1, 0.5) + uneven, 0, 0.9) * rng.uniform(0.4, 1.0)
     depth = np.maximum(grid.y - surfaces[Layer.RPE], 0)
-    hanging = rng.uniform(0.4, 0.95) * np.exp(-depth / np.float32(rng.uniform(25, 110)))
+    lumpy = rng.uniform(20, 75) * np.clip(1 + wave(rng, grid.x, 260, 0.5), 0.25, 2.5)
+    hanging = rng.uniform(0.5, 0.95) * np.exp(-depth / lumpy)
+    hanging = hanging * np.clip(1 + wave(rng, grid.x, 110, 0.2) + 0.5 * uneven, 0.2, 1.2)
+    hanging = np.clip(hanging, 0, 1)
     return (
         Inclusion((space * strands).astype(np.float32), rng.uniform(80, 140)),
-        Inclusion((space * hanging).astype(np.float32), rng.uniform(120, 165)),
+        Inclusion(
+            (space * hanging).astype(np.float32), rng.uniform(130, 185), rng.uniform(0.4, 0.8)
+        ),
     )
 
 
