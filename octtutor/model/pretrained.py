@@ -211,11 +211,10 @@ def _in_saved_order(layer: keras.layers.Layer) -> list[Any]:
 def _let_keras_read(backbone: keras.Model, copy: Path, name: str) -> None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error"
-            )  # Keras only warns of layers that it finds no weights for
+            # Keras only warns of layers that it finds no weights for
+            warnings.simplefilter("error", UserWarning)
             backbone.load_weights(copy)
-    except (ValueError, KeyError, TypeError, OSError, Warning) as error:
+    except (ValueError, KeyError, TypeError, OSError, UserWarning) as error:
         raise _unlike(name, "its layers differ") from error
 
 

@@ -386,7 +386,7 @@ def _smooth(grid: Grid, curve: Curve, sigma: float) -> Curve:
 
 
 def _age(rng: Generator, anatomy: Anatomy, thinnest: float, passing: float) -> Anatomy:
-    """Thin the retina as in eyes old enough for macular degeneration, by up to a tenth.
+    """Thin the retina as in eyes old enough for macular degeneration, to `thinnest` at the least.
 
     Their RPE has lost pigment, so more light goes farther behind it: `passing` times as much, in
     greys, at first.

@@ -141,7 +141,7 @@ def test_folds_give_the_cards_figures_and_the_held_out_scans_stand_beside(tmp_pa
 
 
 def test_scans_without_patients_are_grouped_by_what_they_show(tmp_path: Path):
-    data = write_scans(tmp_path / "data", per_class=3)
+    data = write_scans(tmp_path / "data", 3, (248, 256))
     for path in list(data.rglob("*.png")):
         number = path.stem.split("-")[1]
         scan = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
