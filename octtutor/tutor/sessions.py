@@ -60,6 +60,11 @@ class JoinedState:
     may_see: bool
     """Whether this trainee has answered that case and may be shown its reveal."""
 
+    @property
+    def standing(self) -> str:
+        """A word that changes when a page has something else to show; it ends with `may_see`."""
+        return f"{self.is_paused}:{self.discussed}:{self.may_see}"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -250,18 +255,10 @@ class Sessions:
         session = self._store.find_session(tidy(code)) if attempt else None
         if attempt is None or session is None:
             raise StoreError("You are in no such session. Join with its code.")
-        return JoinedState(
-            code=session.code,
-            title=session.title,
-            attempt_id=attempt.id,
-            is_open=session.is_open,
-            is_paused=session.is_open and session.paused_at is not None,
-            discussed=session.discussed,
-            may_see=self._may_see(session, attempt.id),
-        )
+        return self._state_of(session, attempt.id)
 
     def standing(self, attempt_id: str) -> str:
-        """Return a word that changes when a page in a session has something else to show.
+        """Return `JoinedState.standing`; "over" once the attempt has ended, or is in no session.
 
         Cheaper than `state`. It tells nothing else, to those who know the attempt's id.
 
@@ -272,13 +269,19 @@ class Sessions:
         session = self._store.find_session(attempt.session) if attempt.session else None
         if session is None or attempt.ended_at is not None:
             return "over"
-        may_see = self._may_see(session, attempt_id)
-        return f"{session.paused_at is not None}:{session.discussed}:{may_see}"
+        return self._state_of(session, attempt_id).standing
 
-    def _may_see(self, session: Session, attempt_id: str) -> bool:
-        """Whether the case that is discussed has been answered in an attempt."""
+    def _state_of(self, session: Session, attempt_id: str) -> JoinedState:
         discussed = session.discussed
-        return discussed is not None and discussed < len(self._store.answers_of(attempt_id))
+        return JoinedState(
+            code=session.code,
+            title=session.title,
+            attempt_id=attempt_id,
+            is_open=session.is_open,
+            is_paused=session.is_open and session.paused_at is not None,
+            discussed=discussed,
+            may_see=discussed is not None and discussed < len(self._store.answers_of(attempt_id)),
+        )
 
     def _find(self, code: str, address: str) -> Session:
         """Find the session of a typed code, counting the wrong ones of an address.

@@ -180,7 +180,7 @@ class DeskHandlers:
         if latest.ended_at is not None:
             return self.results(latest.trainee_id, latest.id), NOTHING_TOLD
         state = self._sessions.state(latest.session, latest.trainee_id)
-        now = f"{state.is_paused}:{state.discussed}:{state.may_see}"
+        now = state.standing
         if now == before:
             return None, now
         return self._session_screen(latest, state, before.endswith("True")), now

@@ -112,15 +112,16 @@ def new_context(browser: Browser, faults: list[str], **options) -> BrowserContex
     context = browser.new_context(**options)
     context.set_default_timeout(30_000)
     asked = _asked[context] = set()
+
+    def ask(request: Request) -> None:
+        if "/heartbeat/" not in request.url:  # which lasts as long as its page
+            asked.add(request)
+
     context.on("weberror", lambda error: faults.append(str(error.error)))
-    context.on("request", lambda request: _is_answered(request) and asked.add(request))
+    context.on("request", ask)
     context.on("requestfinished", lambda request: asked.discard(request))
     context.on("requestfailed", lambda request: asked.discard(request))
     return context
-
-
-def _is_answered(request: Request) -> bool:
-    return "/heartbeat/" not in request.url  # which lasts as long as its page
 
 
 def open_page(page: Page, address: str) -> None:
