@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# a worker a core: several threads each would only wait for one another
+ONE_THREAD := TF_NUM_INTRAOP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: help run test scale check format lock bench deck pictures clean
 
@@ -12,16 +14,17 @@ run: $(READY)  ## start the app on http://127.0.0.1:7860
 	$(BIN)/python app.py
 
 test: $(READY)  ## run the whole test suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 scale: $(READY)  ## also install JAX, Ray and what exports need (their tests are skipped without)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --require-hashes -r requirements-scale.lock
 
-check: $(READY)  ## format, lint, types, floors
+check: $(READY)  ## format, lint, types, floors; how the house stands
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/house.py
 
 format: $(READY)  ## put the code into shape
 	$(BIN)/ruff format .

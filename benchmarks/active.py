@@ -111,14 +111,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def with_all_labels(pool: Any, test: Any) -> float:
     """Return the accuracy where the whole pool has labels."""
-    from octtutor.model.suspects import fit_head
+    from octtutor.model.measure.label_issues import fit_head
 
     return accuracy(fit_head(*pool), test)
 
 
 def with_readings(pool: Any, test: Any, seed: int, reader: float) -> float:
     """Return the accuracy where the head learns from the first readings, right or wrong."""
-    from octtutor.model.suspects import fit_head
+    from octtutor.model.measure.label_issues import fit_head
 
     readings = first_readings(pool[1], reader, np.random.default_rng(seed))
     return accuracy(fit_head(pool[0], readings), test)
@@ -126,11 +126,11 @@ def with_readings(pool: Any, test: Any, seed: int, reader: float) -> float:
 
 def load(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Return features and labels of the pool and of the test set."""
-    from octtutor.model.backend import import_keras_quietly
+    from octtutor.model.network.backend import import_keras_quietly
 
     import_keras_quietly()
     from octtutor.jobs.planning import open_cache, open_frozen
-    from octtutor.model.suspects import read_rows
+    from octtutor.model.measure.label_issues import read_rows
     from octtutor.wiring import read_settings
 
     settings = read_settings()
@@ -146,7 +146,7 @@ def curve(
     order: str, pool: Any, test: Any, counts: Sequence[int], seed: int, reader: float
 ) -> list[float]:
     """Return the accuracy on the test set after each number of labels."""
-    from octtutor.model.suspects import chances, fit_head
+    from octtutor.model.measure.label_issues import chances, fit_head
 
     rng = random.Random(seed)
     readings = first_readings(pool[1], reader, np.random.default_rng(seed))
@@ -179,7 +179,7 @@ def doubts_of(order: str, probabilities: Any, readings: Any) -> list[float]:
         return [0.0] * len(rows)
     if order == DISAGREEMENT:
         pairs = zip(rows, readings.tolist(), strict=True)
-        return [active.disagreement(row, LABELS[answer]) for row, answer in pairs]
+        return [1 - row[answer] for row, answer in pairs]
     return [DOUBTS[order](row) for row in rows]
 
 
@@ -191,7 +191,7 @@ def first_readings(truth: Any, right: float, rng: np.random.Generator) -> Any:
 
 def accuracy(head: Any, test: Any) -> float:
     """Return the share of right answers on the test set."""
-    from octtutor.model.suspects import chances
+    from octtutor.model.measure.label_issues import chances
 
     return float((chances(head, test[0]).argmax(1) == test[1]).mean())
 

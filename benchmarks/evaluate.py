@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from octtutor.cli.output import one_line_errors, progress_bar
-from octtutor.model.backend import import_keras_quietly
-from octtutor.model.explaining import DEFAULT_METHOD, find_method
-from octtutor.model.loading import Progress
+from octtutor.model.explain.methods import DEFAULT_METHOD, find_method
+from octtutor.model.network.backend import import_keras_quietly
+from octtutor.model.network.scan_set import Progress
 from octtutor.settings import DEFAULT
 from octtutor.wiring import find_folder, prepare_environment, read_settings
 
@@ -43,8 +43,8 @@ def main() -> None:
     with one_line_errors():
         names = arguments.method or [DEFAULT_METHOD, "gradcam"]
         methods = {name: in_own_process(arguments.data, name) for name in names}
-    told = {"data": str(arguments.data), "cores": os.cpu_count(), "methods": methods}
-    print(json.dumps(told, indent=2) if arguments.json else to_table(told))
+    figures = {"data": str(arguments.data), "cores": os.cpu_count(), "methods": methods}
+    print(json.dumps(figures, indent=2) if arguments.json else to_table(figures))
 
 
 def in_own_process(data: Path, method: str) -> dict[str, Any]:
@@ -63,17 +63,17 @@ def measure(data: Path, method: str) -> dict[str, Any]:
     """Answer and explain all scans in one pass; return scans, seconds and peaks of memory."""
     prepare_environment(read_settings())
     import_keras_quietly()
-    from octtutor.model.inspecting import inspect
+    from octtutor.model.measure.inspecting import inspect
 
     folder, peaks = find_folder(DEFAULT, read_settings()), dict[int, float]()
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as place, progress_bar(method) as bar:
-        told = inspect(folder, data, Path(place), partial(_follow, bar, peaks), method=method)
+        figures = inspect(folder, data, Path(place), partial(_follow, bar, peaks), method=method)
     seconds = time.perf_counter() - start
     return {
-        "scans": told["n"],
+        "scans": figures["n"],
         "seconds": seconds,
-        "scans_per_second": told["n"] / seconds,
+        "scans_per_second": figures["n"] / seconds,
         "peak_mb": {f"{share}%": peaks[share] for share in SHARES},
     }
 
@@ -91,15 +91,15 @@ def peak_mb() -> float:
     return most / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
 
 
-def to_table(told: dict[str, Any]) -> str:
+def to_table(figures: dict[str, Any]) -> str:
     """Return the figures as a Markdown table."""
     head = ["maps", "scans", "seconds", "scans a second", *(f"MB at {share} %" for share in SHARES)]
     lines = [
-        f"{told['data']}, {told['cores']} cores",
+        f"{figures['data']}, {figures['cores']} cores",
         " | ".join(head),
         "|".join("---" for _ in head),
     ]
-    for name, row in told["methods"].items():
+    for name, row in figures["methods"].items():
         peaks = (f"{value:.0f}" for value in row["peak_mb"].values())
         cells = [name, str(row["scans"]), f"{row['seconds']:.0f}", f"{row['scans_per_second']:.1f}"]
         lines.append(" | ".join([*cells, *peaks]))

@@ -7,7 +7,7 @@ The same as `octtutor bench explain`; see docs/explanations.md for what is measu
 
 import typer
 
-from octtutor.cli.bench_explain import explain
+from octtutor.cli.bench.bench_explain import explain
 from octtutor.cli.output import one_line_errors
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from octtutor.datasets.fill import without_fill
 from octtutor.datasets.sources import open_source, scans_of
-from octtutor.model.backend import import_keras_quietly
-from octtutor.model.strange import APART, LEARNED, draw_all
+from octtutor.model.network.backend import import_keras_quietly
+from octtutor.model.ood.non_scans import APART, LEARNED, draw_all
 from octtutor.stats.intervals import wilson
 
 SHARED = Path(__file__).parents[2] / "shared" / "oct2017"
@@ -78,13 +78,13 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the shares that pass and that are flagged."""
     import_keras_quietly()
-    from octtutor.model.engine import KerasEngine
-    from octtutor.model.familiarity import open_gauge
-    from octtutor.model.registry import find_model
+    from octtutor.model.ood.ood_score import open_ood_detector
+    from octtutor.model.serve.engine import KerasEngine
+    from octtutor.model.serve.model_registry import find_model
     from octtutor.wiring import read_settings
 
     folder = find_model(arguments.model, read_settings().model_folders)
-    engine, gauge = KerasEngine.open(folder), open_gauge(folder)
+    engine, gauge = KerasEngine.open(folder), open_ood_detector(folder)
     if gauge is None:
         sys.exit(f"Expected a model that tells unfamiliar scans. {folder.name!r} does not.")
     show = Viewer(engine).show
@@ -105,9 +105,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def scan_sets(folder: Path, data: Path) -> dict[str, list[Pixels]]:
     """Return real scans, copies of them, and phantoms; those the model knows apart."""
     from octtutor.datasets.decode import decode
-    from octtutor.model.known import read_known
+    from octtutor.model.network.training_set import read_training_set
 
-    known = read_known(folder)
+    known = read_training_set(folder)
     new: list[Pixels] = []
     met: list[Pixels] = []
     with open_source(data) as members:
@@ -135,7 +135,7 @@ def scan_sets(folder: Path, data: Path) -> dict[str, list[Pixels]]:
 
 def corrupted(scans: Sequence[Pixels], severity: int) -> list[Pixels]:
     """Return a copy of each scan as another device might show it, of a kind drawn by lot."""
-    from octtutor.model.corruption import KINDS, corrupt
+    from octtutor.model.ood.corruption import KINDS, corrupt
 
     kinds = np.random.default_rng(severity).choice(sorted(KINDS), len(scans))
     pairs = zip(scans, kinds, strict=True)
@@ -227,8 +227,8 @@ def compare(
     """Compare methods, all fitted to the same copies and cut where 99 % of the held-out pass."""
     from sklearn.metrics import roc_auc_score
 
-    from octtutor.model.gauging import copies, part
-    from octtutor.model.loading import load_scans
+    from octtutor.model.network.scan_set import load_scans
+    from octtutor.model.ood.ood_fitting import copies, part
 
     everything, _ = load_scans(train, engine.how).grouped()
     viewer, sets = Viewer(engine), []
@@ -260,9 +260,9 @@ def all_methods(
     fitted: Shown, truth: npt.NDArray[np.int64], strange: Shown, held: Shown
 ) -> dict[str, Score]:
     """Return each method's score, fitted to these copies."""
-    from octtutor.model.familiarity import embed, fit_gauge
+    from octtutor.model.ood.ood_score import embed, fit_ood_detector
 
-    gauge = fit_gauge(fitted.pooled, strange.pooled, held.pooled)
+    gauge = fit_ood_detector(fitted.pooled, strange.pooled, held.pooled)
     return {
         "Mahalanobis, low rank, and a plane (without that against turned scans)": lambda shown: (
             gauge.scores(shown.pooled)
@@ -284,7 +284,7 @@ def unit(pooled: Floats) -> Floats:
 
 
 def low_rank(fitted: Shown, embed: Embed) -> Score:
-    """Probabilistic PCA of rank 64, as `octtutor.model.familiarity` has it."""
+    """Probabilistic PCA of rank 64, as `octtutor.model.ood.ood_score` has it."""
     found = PCA(64, svd_solver="covariance_eigh").fit(embed(fitted.pooled).astype(np.float64))
 
     def score(shown: Shown) -> Floats:
@@ -325,14 +325,14 @@ def print_table(figures: dict[str, Any]) -> None:
     print(f"{figures['model']}, threshold {figures['threshold']:.3f}")
     for what in ("passed", "flagged"):
         print(f"\n{what + ':':<52}{'share (95 %)':<26}{'n':>6}")
-        for name, told in figures[what].items():
-            low, high = told["ci95"]
-            shown = f"{told['share']:.3f} ({low:.3f} to {high:.3f})"
-            print(f"  {name:<50}{shown:<26}{told['n']:>6}")
+        for name, facts in figures[what].items():
+            low, high = facts["ci95"]
+            shown = f"{facts['share']:.3f} ({low:.3f} to {high:.3f})"
+            print(f"  {name:<50}{shown:<26}{facts['n']:>6}")
     print(f"\nnot flagged: {'; '.join(figures['missed']) or 'none'}")
-    for name, told in figures.get("methods", {}).items():
-        shares = ", ".join(f"{key} {value:.3f}" for key, value in told["passed"].items())
-        print(f"\n{name}: AUROC {told['auroc']:.4f}, flagged {told['flagged']:.3f}; {shares}")
+    for name, facts in figures.get("methods", {}).items():
+        shares = ", ".join(f"{key} {value:.3f}" for key, value in facts["passed"].items())
+        print(f"\n{name}: AUROC {facts['auroc']:.4f}, flagged {facts['flagged']:.3f}; {shares}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from octtutor.core.diagnosis import LABELS, PENALTY
-from octtutor.model.backend import import_keras_quietly
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.model.network.backend import import_keras_quietly
 
 FOLDS = 5
 SEED = 11
@@ -27,8 +28,8 @@ SEVERITIES = (2, 4)
 
 def variants() -> dict[str, Any]:
     """Return the settings of each variant by name."""
-    from octtutor.model.augment import MILD, Augmentation
-    from octtutor.model.finetune import Finetune
+    from octtutor.model.training.augment import MILD, Augmentation
+    from octtutor.model.training.recipes.finetune import Finetune
 
     first = Finetune(epochs=8, class_weights=False, frozen=0.0, augmentation=MILD)
     half = Finetune(
@@ -87,7 +88,7 @@ class Study:
     def __init__(self, data: Path, out: Path) -> None:
         """Load the scans; make the corrupted copies once."""
         from octtutor.datasets.split import split_folds
-        from octtutor.model.loading import load_scans
+        from octtutor.model.network.scan_set import load_scans
 
         self.out = out
         out.mkdir(parents=True, exist_ok=True)
@@ -98,10 +99,10 @@ class Study:
 
     def run(self, name: str, fold: int) -> None:
         """Train one variant without one fold, and keep what it answers on that fold."""
-        from octtutor.model.finetune import finetune, logits_of
-        from octtutor.model.imagenet import load_imagenet
-        from octtutor.model.loop import Watch
-        from octtutor.model.network import GAP_DENSE, build_network
+        from octtutor.model.network.lite0 import load_imagenet
+        from octtutor.model.network.network import GAP_DENSE, build_network
+        from octtutor.model.training.finetune_training import finetune, logits_of
+        from octtutor.model.training.loop import Watch
 
         target = self.out / f"{name}.{fold}.npz"
         if target.exists():
@@ -116,7 +117,7 @@ class Study:
         keras.utils.set_random_seed(recipe.seed)
         network = build_network("lite0", GAP_DENSE, 224)
         load_imagenet(network.backbone)
-        watch = Watch(lambda epoch, told: print(name, fold, epoch, told, flush=True),
+        watch = Watch(lambda epoch, facts: print(name, fold, epoch, facts, flush=True),
                       checkpoints=self.out / f"{name}.{fold}.run")  # fmt: skip
         finetune(network, self.scans.take(rest), recipe, watch=watch)
         seconds = time.perf_counter() - start
@@ -138,8 +139,8 @@ def corrupted_copies(data: Path, path: Path, scans: Any) -> Any:
     from octtutor.datasets.decode import decode
     from octtutor.datasets.fill import without_fill
     from octtutor.datasets.sources import open_source, scans_of
-    from octtutor.model.corruption import KINDS, corrupt
-    from octtutor.model.preprocess import prepare
+    from octtutor.model.network.preprocess import prepare
+    from octtutor.model.ood.corruption import KINDS, corrupt
 
     if path.exists():
         return np.load(path, mmap_mode="r")
@@ -178,8 +179,8 @@ def show(out: Path, as_json: bool) -> None:
 
 def figures(name: str, files: list[Path]) -> dict[str, Any]:
     """Return a variant's figures, pooled over its folds."""
-    from octtutor.model.calibration import fit_temperature
-    from octtutor.model.corruption import KINDS
+    from octtutor.model.ood.corruption import KINDS
+    from octtutor.model.training.temperature import fit_temperature
     from octtutor.stats.figures import model_figures
 
     folds = [dict(np.load(path)) for path in files]
@@ -195,7 +196,7 @@ def figures(name: str, files: list[Path]) -> dict[str, Any]:
         scaled.append(fold["logits"] / heat)
     logits = np.concatenate(scaled)
     chances = np.exp(logits - logits.max(1, keepdims=True))
-    pooled = model_figures(truth, chances / chances.sum(1, keepdims=True), patients)
+    pooled = model_figures(truth, chances / chances.sum(1, keepdims=True), patients, OCT2017_SCHEME)
     rough = np.concatenate([fold["rough"] for fold in folds], axis=1).argmax(-1)
     right = (rough == truth).mean(axis=1)
     healthy = truth == LABELS.index(LABELS[3])

@@ -1,7 +1,7 @@
 """Pictures that are no OCT scan, for benchmarks/familiarity.py: drawn, and from packages.
 
-What a gauge is fitted against is in octtutor/model/strange.py; none of these is. `CHOSEN_ON` are
-the kinds that were looked at while the method was chosen; `FRESH` were added afterwards, and
+What a gauge is fitted against is in octtutor/model/ood/non_scans.py; none of these is. `CHOSEN_ON`
+are the kinds that were looked at while the method was chosen; `FRESH` were added afterwards, and
 nothing was changed when they had been measured.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from octtutor.datasets.decode import Pixels
-from octtutor.model.strange import (
+from octtutor.model.ood.non_scans import (
     Draw,
     Rng,
     Values,

@@ -19,7 +19,7 @@ of the real patients, and the ratio of both.
 
 import typer
 
-from octtutor.cli.bench import phantom
+from octtutor.cli.bench.bench_phantom import phantom
 from octtutor.cli.output import one_line_errors
 from octtutor.wiring import prepare_environment, read_settings
 

@@ -8,7 +8,7 @@ medians.
 
 import typer
 
-from octtutor.cli.bench_predict import predict
+from octtutor.cli.bench.bench_predict import predict
 from octtutor.cli.output import one_line_errors
 from octtutor.wiring import prepare_environment, read_settings
 

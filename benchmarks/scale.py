@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.model.backend import import_keras_quietly
+from octtutor.model.network.backend import import_keras_quietly
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "oct2017" / "test"
 SIZES = (109_000, 10_000_000)
@@ -57,22 +57,23 @@ def measure(data: Path, count: int, place: Path) -> dict[str, Any]:
     from octtutor.datasets.decode import decode
     from octtutor.datasets.groups import group_near, thumbnail
     from octtutor.datasets.sources import open_source, scans_of
-    from octtutor.model.engine import KerasEngine
-    from octtutor.model.features import FeatureCache, Filler, row_kind
-    from octtutor.model.finetune import Finetune, finetune
-    from octtutor.model.headtrain import HeadRecipe, train_head
-    from octtutor.model.loading import load_scans
-    from octtutor.model.loop import Watch
-    from octtutor.model.pretrained import BackboneSource
-    from octtutor.model.recipes import begin
+    from octtutor.model.network.pretrained import BackboneSource
+    from octtutor.model.network.scan_set import load_scans
+    from octtutor.model.serve.engine import KerasEngine
+    from octtutor.model.training.feature_cache import FeatureCache, Filler, row_kind
+    from octtutor.model.training.finetune_training import finetune
+    from octtutor.model.training.head_training import train_head
+    from octtutor.model.training.loop import Watch
+    from octtutor.model.training.recipes.features import HeadRecipe
+    from octtutor.model.training.recipes.finetune import Finetune
 
     with open_source(data) as members:
         files = [member.read() for member in scans_of(members, data)[:count]]
     engine = KerasEngine.open(Path(__file__).parent.parent / "models" / "lite0")
     prepared = np.stack([engine.prepare(decode(file)) for file in files])
     n = len(files)
-    tuned = begin(Finetune(), BackboneSource())
-    frozen = begin(HeadRecipe(), BackboneSource())
+    tuned = Finetune().begin(BackboneSource())
+    frozen = HeadRecipe().begin(BackboneSource())
     kind = row_kind(frozen.backbone, pooled=True)
     filler = Filler(frozen.backbone, kind, 32)
     scans = load_scans(data, frozen.how)

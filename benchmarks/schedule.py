@@ -35,9 +35,8 @@ from typing import Any
 from octtutor.core.answer import Answer
 from octtutor.core.case import Case
 from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.quiz import CaseOrder
 from octtutor.core.schedule import (
-    ADAPTIVE,
-    BALANCED,
     SURPRISE,
     USUAL,
     draw_unseen,
@@ -206,14 +205,14 @@ def compare(setting: Setting, arguments: argparse.Namespace) -> dict[str, Any]:
     ) -> Case:
         return next_case(cases, history, seen, rng, arts=arts, surprise=arguments.surprise)
 
-    courses: dict[str, list[Course]] = {ADAPTIVE: [], BALANCED: []}
+    courses: dict[str, list[Course]] = {CaseOrder.ADAPTIVE: [], CaseOrder.BALANCED: []}
     for number in range(arguments.learners):
         seed = arguments.seed * 1_000_003 + number
-        for name, order in ((ADAPTIVE, adaptive), (BALANCED, Quizzes())):
+        for name, order in ((CaseOrder.ADAPTIVE, adaptive), (CaseOrder.BALANCED, Quizzes())):
             courses[name].append(
                 course(order, setting, seed, max(1, arguments.limit), max(1, arguments.budget))
             )
-    ours, theirs = courses[ADAPTIVE], courses[BALANCED]
+    ours, theirs = courses[CaseOrder.ADAPTIVE], courses[CaseOrder.BALANCED]
     return {
         "about": setting.about,
         "trials_to_mastery": paired([c.trials for c in ours], [c.trials for c in theirs]),
@@ -263,7 +262,7 @@ def course(order: Order, setting: Setting, seed: int, limit: int, budget: int) -
             minute = math.ceil(minute / 1440) * 1440.0
         if len(history) == budget:
             retained = statistics.mean(learner.knows(label, minute + 10080) for label in LABELS)
-        if mastered_at is None and all(each.mastered for each in mastery(history).values()):
+        if mastered_at is None and all(each.mastered for each in mastery(history, LABELS).values()):
             mastered_at = len(history)
         if mastered_at is not None and len(history) >= budget:
             break
@@ -307,8 +306,8 @@ def longest_ago(history: Sequence[Answer]) -> float:
     for answer in history:
         if len(line) == len(LABELS):
             trials += 1
-            hits += answer.truth is line[0]
-        line = [label for label in line if label is not answer.truth] + [answer.truth]
+            hits += answer.truth == line[0]
+        line = [label for label in line if label != answer.truth] + [answer.truth]
     return hits / trials if trials else 0.0
 
 

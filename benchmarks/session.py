@@ -33,9 +33,9 @@ import httpx
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.session import Session
 from octtutor.settings import Settings
-from octtutor.tutor.quizzes import Quizzes
-from octtutor.tutor.sessions import Sessions
-from octtutor.ui.standing import AT_LEAST, PATH
+from octtutor.tutor.exams.quizzes import Quizzes
+from octtutor.tutor.sessions.class_sessions import Sessions
+from octtutor.ui.doors.standing import AT_LEAST, PATH
 from octtutor.wiring import now, open_archive
 
 API = "/gradio_api"
@@ -191,9 +191,9 @@ class Trainee:
     async def _answer(self, view: dict[str, Any], measured: Measured) -> dict[str, Any]:
         place = {"attempt": view.get("attempt"), "position": view.get("position")}
         chosen = {"choice": str(self._rng.choice(LABELS)), "confidence": 3, "ms": 1000}
-        told, took = await self._fire("desk", "submit", {**place, **chosen})
-        if told.get("phase") != "told":
-            raise RuntimeError(f"expected a reveal, received the phase {told.get('phase')!r}")
+        figures, took = await self._fire("desk", "submit", {**place, **chosen})
+        if figures.get("phase") != "told":
+            raise RuntimeError(f"expected a reveal, received the phase {figures.get('phase')!r}")
         measured.reveals.append(took)
         following, took = await self._fire("desk", "select", place)
         measured.nexts.append(took)

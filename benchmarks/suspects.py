@@ -28,11 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.stats.suspects import (
+from octtutor.stats.confident_learning import (
     Prune,
+    mark_label_issues,
     normalised_margin,
     other_class,
-    rank_suspects,
+    rank_label_issues,
     self_confidence,
 )
 
@@ -68,7 +69,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run both kinds of flips and return their figures."""
     scans, rows = load(arguments)
-    from octtutor.model.suspects import contradicted, cross_validated
+    from octtutor.model.measure.label_issues import cross_validated
 
     clean, _ = cross_validated(scans, rows, arguments.folds, arguments.seed)
     kinds = {}
@@ -94,7 +95,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "seed": arguments.seed,
         "accuracy_out_of_fold_before_flips": right,
         "suspects_before_flips": {
-            str(prune): int(contradicted(scans.truth, clean, prune).sum()) for prune in Prune
+            str(prune): int(mark_label_issues(scans.truth, clean, prune).sum()) for prune in Prune
         },
         "flips": kinds,
     }
@@ -102,11 +103,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def load(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Return the scans and their features."""
-    from octtutor.model.backend import import_keras_quietly
+    from octtutor.model.network.backend import import_keras_quietly
 
     import_keras_quietly()
     from octtutor.jobs.planning import open_cache, open_frozen
-    from octtutor.model.suspects import read_rows
+    from octtutor.model.measure.label_issues import read_rows
     from octtutor.wiring import read_settings
 
     settings = read_settings()
@@ -130,14 +131,12 @@ def flip(kind: str, truth: Any, clean: Any, share: float, rng: np.random.Generat
 
 def look(given: Any, truth: Any, probabilities: Any, rng: np.random.Generator) -> dict[str, Any]:
     """Return which share of the wrong labels each order finds, and how good the suspects are."""
-    from octtutor.model.suspects import contradicted
-
     wrong = given != truth
-    suspects = contradicted(given, probabilities)
+    suspects = mark_label_issues(given, probabilities)
     sure = self_confidence(given, probabilities)
     orders = {
-        CONFIDENT: rank_suspects(suspects, sure),
-        BY_MARGIN: rank_suspects(suspects, normalised_margin(given, probabilities)),
+        CONFIDENT: rank_label_issues(suspects, sure),
+        BY_MARGIN: rank_label_issues(suspects, normalised_margin(given, probabilities)),
         PLAIN: np.argsort(sure, kind="stable"),
         RANDOM: rng.permutation(len(given)),
     }
@@ -148,7 +147,7 @@ def look(given: Any, truth: Any, probabilities: Any, rng: np.random.Generator) -
             (share, o): wrong[order[:first]].sum() / wrong.sum() for o, order in orders.items()
         }
     for prune in Prune:
-        chosen = contradicted(given, probabilities, prune)
+        chosen = mark_label_issues(given, probabilities, prune)
         hits = float((chosen & wrong).sum())
         found |= {
             ("suspects", prune): float(chosen.sum()),
@@ -206,12 +205,12 @@ def print_table(figures: dict[str, Any]) -> None:
         f"{figures['backbone']}, out-of-fold accuracy before flips "
         f"{figures['accuracy_out_of_fold_before_flips']:.3f}"
     )
-    for kind, told in figures["flips"].items():
+    for kind, facts in figures["flips"].items():
         print(f"\n{kind} flips: share found, mean (95 %)")
-        for share, rows in told["found_in_top"].items():
+        for share, rows in facts["found_in_top"].items():
             for name, figure in rows.items():
                 print(f"  {'in the top ' + share:<18}{name:<42}{said(figure, '.3f')}")
-        for prune, rows in told["suspects"].items():
+        for prune, rows in facts["suspects"].items():
             print(
                 f"  suspects {prune:<15} {said(rows['scans'], '.1f')} scans; flips found "
                 f"{said(rows['flips_found'], '.3f')}; of them flips "

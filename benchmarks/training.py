@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from octtutor.core.diagnosis import LABELS
-from octtutor.model.backend import import_keras_quietly
+from octtutor.model.network.backend import import_keras_quietly
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "oct2017"
 FOLLOW_UP_BYTES = 8 * 8 * 2048 * 4
@@ -50,7 +50,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run both recipes and return what they took and reached."""
     import_keras_quietly()
-    from octtutor.model.pretrained import (
+    from octtutor.model.network.pretrained import (
         BackboneSource,
         article_preprocessing,
         open_backbone,
@@ -79,7 +79,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def run_article(backbone: Any, train: Any, val: Any, test: Any, epochs: int) -> dict[str, Any]:
     """Train as the article does, the backbone in every epoch."""
-    from octtutor.model.article import Article, article, start_network
+    from octtutor.model.training.article_training import article
+    from octtutor.model.training.beginning import start_network
+    from octtutor.model.training.recipes.article import Article
 
     recipe = Article(epochs=max(2, epochs))
     network = start_network(backbone, recipe.head, recipe.seed)
@@ -93,10 +95,11 @@ def run_article(backbone: Any, train: Any, val: Any, test: Any, epochs: int) -> 
 
 def run_features(backbone: Any, train: Any, val: Any, test: Any, epochs: int) -> dict[str, Any]:
     """Train a pooled head from an empty cache."""
-    from octtutor.model.article import start_network
-    from octtutor.model.feature_room import list_kept
-    from octtutor.model.features import FeatureCache
-    from octtutor.model.headtrain import HeadRecipe, train_head
+    from octtutor.model.training.beginning import start_network
+    from octtutor.model.training.feature_cache import FeatureCache
+    from octtutor.model.training.feature_cache_size import list_kept
+    from octtutor.model.training.head_training import train_head
+    from octtutor.model.training.recipes.features import HeadRecipe
 
     recipe = HeadRecipe(epochs=max(2, epochs), hidden=64)
     network = start_network(backbone, recipe.head, recipe.seed)
@@ -122,7 +125,7 @@ class Stopwatch:
 
     def watch(self) -> Any:
         """Return what the training loop tells its epochs to."""
-        from octtutor.model.loop import Watch
+        from octtutor.model.training.loop import Watch
 
         return Watch(on_epoch=self._end)
 
@@ -144,7 +147,7 @@ class Stopwatch:
 def load(arguments: argparse.Namespace, backbone: Any) -> tuple[Any, Any, Any, str]:
     """Return training, validation and held-out scans, no patient in two, and their source."""
     from octtutor.datasets.split import split_by_patient
-    from octtutor.model.loading import load_scans
+    from octtutor.model.network.scan_set import load_scans
 
     if (arguments.data / "train").is_dir():
         everything = load_scans(arguments.data / "train", backbone.how)
@@ -165,7 +168,7 @@ def load(arguments: argparse.Namespace, backbone: Any) -> tuple[Any, Any, Any, s
 
 def phantom(folder: Path, per_class: int, seed: int, how: Any) -> Any:
     """Draw scans and load them."""
-    from octtutor.model.loading import load_scans
+    from octtutor.model.network.scan_set import load_scans
     from octtutor.phantom import write_deck
 
     write_deck(folder, per_class, seed)

@@ -12,4 +12,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # by name: the floors below import this package
 
-    return import_module("octtutor.model.library").load_model
+    return import_module("octtutor.wiring").load_model

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octtutor.errors import SettingsError
+from octtutor.limits import MAX_EDUCATOR_UPLOAD_BYTES
 
 DEFAULT = "default"
 """The name of the model in use."""
-MAX_UPLOAD = 4_000_000_000
-"""Bytes that an educator may upload at once, unless OCTTUTOR_MAX_UPLOAD says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Settings:
     """The folder that holds the shipped `models/` and `quizzes/`."""
     features_bytes: int = 20 * 10**9
     """Size cap of the feature cache, bytes."""
-    max_upload: int = MAX_UPLOAD
+    max_upload: int = MAX_EDUCATOR_UPLOAD_BYTES
     """Bytes that an educator may upload at once."""
 
     @classmethod
@@ -68,6 +67,21 @@ class Settings:
     def listings(self) -> Path:
         """What training runs were given to train and to measure on."""
         return self.home / "listings"
+
+    @property
+    def fetching(self) -> Path:
+        """Public sets that are being fetched, a folder each."""
+        return self.home / "fetching"
+
+    @property
+    def public_sets(self) -> Path:
+        """The user's own registry of public sets, where there is one."""
+        return self.home / "public-sets.toml"
+
+    @property
+    def schemes(self) -> Path:
+        """The user's own schemes; one takes the place of a shipped one of its name."""
+        return self.home / "schemes"
 
     @property
     def model_folders(self) -> tuple[Path, ...]:
@@ -122,10 +136,10 @@ def _shipped() -> Path:
 
 def _bytes(text: str | None) -> int:
     if not text:
-        return MAX_UPLOAD
+        return MAX_EDUCATOR_UPLOAD_BYTES
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise SettingsError(
             f"Expected a number of bytes in OCTTUTOR_MAX_UPLOAD. Received {text[:40]!r}. Write "
-            f"for example {MAX_UPLOAD}."
+            f"for example {MAX_EDUCATOR_UPLOAD_BYTES}."
         )
     return int(text)

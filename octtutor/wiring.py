@@ -10,33 +10,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octtutor.datasets.images import ImageFolder
+from octtutor.datasets.public.registry import read_registry
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import Schemes
 from octtutor.errors import SettingsError
-from octtutor.jobs.doubts import LabelDoubts
 from octtutor.jobs.evaluating import Evaluations
+from octtutor.jobs.fetch_jobs import Fetches
+from octtutor.jobs.label_check import KeptLabelChecks
 from octtutor.jobs.queue import Jobs
-from octtutor.model.known import trained_on_by
-from octtutor.model.library import ServedModel
-from octtutor.model.registry import find_model
-from octtutor.model.shelf import ModelShelf
+from octtutor.model.serve.library import Model, ServedModel, open_model
+from octtutor.model.serve.model_registry import find_model
+from octtutor.model.serve.shelf import ModelShelf
+from octtutor.model.serve.trained_on import trained_on_by
 from octtutor.settings import DEFAULT, Settings
 from octtutor.store.contract import Store
-from octtutor.store.engines import open_engine
-from octtutor.store.migrate import upgrade
 from octtutor.store.sql import SqlStore
-from octtutor.tutor.annotating import Annotating
-from octtutor.tutor.atlas import Atlas
-from octtutor.tutor.attempts import draw_seed
-from octtutor.tutor.educators import Educators
-from octtutor.tutor.endless import Endless
-from octtutor.tutor.exams import Exams
-from octtutor.tutor.importing import EMBEDDED, Imported, import_scans
-from octtutor.tutor.lessons import Lessons
-from octtutor.tutor.practice import Practice
-from octtutor.tutor.progress import Records
-from octtutor.tutor.quizzes import Quizzes
-from octtutor.tutor.scans import Scans
-from octtutor.tutor.sessions import Sessions
-from octtutor.tutor.training import TrainingScans
+from octtutor.store.sql.engines import open_engine
+from octtutor.store.sql.migrate import upgrade
+from octtutor.tutor.accounts import Educators
+from octtutor.tutor.annotation.annotating import open_annotating
+from octtutor.tutor.annotation.deck_publishing import DeckPublisher
+from octtutor.tutor.atlas.atlas import Atlas
+from octtutor.tutor.decks.deck_contents import DeckContents
+from octtutor.tutor.decks.deck_import import EMBEDDED, Imported, import_scans
+from octtutor.tutor.decks.endless import Endless
+from octtutor.tutor.decks.public_sets import PublicSets
+from octtutor.tutor.decks.training_lists import TrainingScans
+from octtutor.tutor.exams.examined import ExaminedScans
+from octtutor.tutor.exams.exams import Exams
+from octtutor.tutor.exams.quizzes import Quizzes
+from octtutor.tutor.practice.practice import Practice
+from octtutor.tutor.practice.starting import draw_seed
+from octtutor.tutor.progress.trainee_records import Records
+from octtutor.tutor.sessions.class_sessions import Sessions
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -83,12 +89,31 @@ def find_folder(name: str, settings: Settings) -> Path:
     return find_model(settings.model if name == DEFAULT else name, settings.model_folders)
 
 
+def load_model(name: str | os.PathLike[str] = DEFAULT) -> Model:
+    """Load a model: the library's way in, `octtutor.load_model`.
+
+    Args:
+        name: of a model that `octtutor models list` shows, or the path of a model folder; by
+            default the one in use.
+
+    Raises:
+        ModelError: there is none, or it is damaged.
+    """
+    return open_model(find_folder(os.fspath(name), read_settings()))
+
+
 def open_store(settings: Settings) -> Store:
     """Open the records, migrated to this version (see `upgrade` for what it raises)."""
     settings.make_home()
     engine = open_engine(settings.database_url)
     upgrade(engine)
     return SqlStore(engine)
+
+
+def upgrade_records(settings: Settings) -> tuple[str | None, str]:
+    """Bring the records to this version; return the version before, and now (see `upgrade`)."""
+    settings.make_home()
+    return upgrade(open_engine(settings.database_url))
 
 
 def open_archive(settings: Settings) -> Archive:
@@ -116,16 +141,38 @@ def open_evaluations(settings: Settings) -> Evaluations:
     return Evaluations(settings.home / "evaluations", now, {"OCTTUTOR_HOME": str(settings.home)})
 
 
+def open_fetches(settings: Settings) -> Fetches:
+    """Return the fetches of public sets into this data home; nothing is written."""
+    env = {"OCTTUTOR_HOME": str(settings.home), "OCTTUTOR_DATABASE_URL": settings.database_url}
+    return Fetches(settings.fetching, now, env)
+
+
+def open_public_sets(archive: Archive, settings: Settings) -> PublicSets:
+    """Return the public sets: those of the registry and of the data home's own."""
+    return PublicSets(
+        archive.store,
+        archive.images,
+        lambda: read_registry(own=settings.public_sets),
+        settings.fetching,
+        now,
+    )
+
+
 def now() -> datetime:
     """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 def import_into(
-    archive: Archive, path: Path, name: str | None, title: str | None, progress: Progress | None
+    archive: Archive,
+    path: Path,
+    name: str | None,
+    title: str | None,
+    progress: Progress | None,
+    naming: Naming | None = None,
 ) -> Imported:
     """Import scans as a deck (see `import_scans`)."""
-    return import_scans(archive.store, archive.images, path, now, name, title, progress)
+    return import_scans(archive.store, archive.images, path, now, name, title, progress, naming)
 
 
 def add_embedded_deck(archive: Archive) -> None:
@@ -136,7 +183,12 @@ def add_embedded_deck(archive: Archive) -> None:
 
 def open_quizzes(archive: Archive, settings: Settings) -> Quizzes:
     """Return the quizzes at hand."""
-    return Quizzes(archive.store, settings.quiz_folders)
+    return Quizzes(archive.store, settings.quiz_folders, open_schemes(settings))
+
+
+def open_schemes(settings: Settings) -> Schemes:
+    """Return the schemes at hand; nothing is written."""
+    return Schemes(settings.schemes)
 
 
 def open_sessions(archive: Archive, shelf: ModelShelf, settings: Settings) -> Sessions:
@@ -154,34 +206,38 @@ def build(
 ) -> "gr.Blocks":
     """Compose the page; on another host than loopback it fetches no web addresses."""
     from octtutor.ui.api import Service
-    from octtutor.ui.contrast import Contrasts
-    from octtutor.ui.desk import DeskHandlers
-    from octtutor.ui.doorkeeper import is_local
-    from octtutor.ui.exams import ExamsHandlers
-    from octtutor.ui.guess import GuessHandlers
-    from octtutor.ui.learn import LearnHandlers
-    from octtutor.ui.page import Rooms, build_page
-    from octtutor.ui.practise import PractiseHandlers
-    from octtutor.ui.progress import ProgressHandlers
-    from octtutor.ui.read import ReadHandlers
-    from octtutor.ui.read_files import Intake
+    from octtutor.ui.desk.handlers import DeskHandlers
+    from octtutor.ui.doors.doorkeeper import is_local
+    from octtutor.ui.exams.page import ExamsHandlers
+    from octtutor.ui.learn.contrast import Contrasts
+    from octtutor.ui.learn.guess import GuessHandlers
+    from octtutor.ui.learn.handlers import LearnHandlers
+    from octtutor.ui.practise.page import PractiseHandlers
+    from octtutor.ui.progress.page import ProgressHandlers
+    from octtutor.ui.read.intake import Intake
+    from octtutor.ui.read.page import ReadHandlers
+    from octtutor.ui.trainee_page import Rooms, build_page
 
     store, images = archive.store, archive.images
     quizzes = open_quizzes(archive, settings)
-    practice = Practice(store, images, shelf, now)
+    schemes = open_schemes(settings)
+    practice = Practice(store, images, shelf, now, schemes=schemes)
     exams = Exams(store, quizzes, shelf, now)
     sessions = open_sessions(archive, shelf, settings)
-    atlas = Atlas(store, images, shelf, Lessons(store, images, now).regions_of)
+    regions_of = DeckPublisher(store, images, now).regions_of
+    atlas = Atlas(store, images, shelf, regions_of, schemes)
     desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     served, urls = ServedModel(shelf), is_local(host, share)
-    intake = Intake(readers_uploads(), Scans(store, images, now).is_case, urls)
+    intake = Intake(readers_uploads(), ExaminedScans(store, images, now), urls)
     rooms = Rooms(
         desk=desk,
         practise=PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, now)),
         learn=LearnHandlers(atlas, practice.is_examined),
         guess=GuessHandlers(store, images, draw_seed, practice.is_examined),
         exams=ExamsHandlers(exams, practice, desk, now),
-        progress=ProgressHandlers(Records(store, now), now),
+        progress=ProgressHandlers(
+            Records(store, now, schemes=schemes), now, lambda: trained_on_by(settings.model_folders)
+        ),
         read=ReadHandlers(served, intake, practice.is_watched),
         service=Service(served, intake),
     )
@@ -206,23 +262,28 @@ def build_educators(
             educator without signing in.
         share: whether there will be a public link; likewise.
     """
-    from octtutor.ui.annotate import build_annotate_tab
-    from octtutor.ui.annotate_handlers import AnnotateHandlers
-    from octtutor.ui.doorkeeper import Doorkeeper, is_local
-    from octtutor.ui.educator import build_educator_app, build_educator_page
-    from octtutor.ui.evaluate import build_evaluate_tab
-    from octtutor.ui.evaluate_handlers import EvaluateHandlers
-    from octtutor.ui.quizzes import QuizzesHandlers, build_quizzes_tab
-    from octtutor.ui.scans import ScansHandlers, build_scans_tab
-    from octtutor.ui.sessions import SessionsHandlers, build_sessions_tab
-    from octtutor.ui.training import build_train_tab
-    from octtutor.ui.training_handlers import TrainHandlers
+    from octtutor.ui.annotate.handlers import AnnotateHandlers
+    from octtutor.ui.annotate.page import build_annotate_tab
+    from octtutor.ui.doors.doorkeeper import Doorkeeper, is_local
+    from octtutor.ui.educator_page import build_educator_app, build_educator_page
+    from octtutor.ui.evaluate.handlers import EvaluateHandlers
+    from octtutor.ui.evaluate.page import build_evaluate_tab
+    from octtutor.ui.quizzes.page import QuizzesHandlers, build_quizzes_tab
+    from octtutor.ui.quizzes.service_switch import SwitchHandlers, build_service_switch
+    from octtutor.ui.scans.page import ScansHandlers, build_scans_tab
+    from octtutor.ui.scans.public_sets_page import PublicSetsHandlers
+    from octtutor.ui.sessions.handlers import SessionsHandlers
+    from octtutor.ui.sessions.page import build_sessions_tab
+    from octtutor.ui.train.handlers import TrainHandlers
+    from octtutor.ui.train.page import build_train_tab
 
     doorkeeper = Doorkeeper(Educators(archive.store, now), is_local(host, share))
     require = doorkeeper.require_educator
     uploads = Path(os.environ["GRADIO_TEMP_DIR"]) / "educators"
-    scans = ScansHandlers(Scans(archive.store, archive.images, now), uploads)
-    to_train = TrainingScans(archive.store, archive.images, settings.listings)
+    store, images, schemes = archive.store, archive.images, open_schemes(settings)
+    scans = ScansHandlers(DeckContents(store, images, now, schemes), uploads)
+    public = PublicSetsHandlers(open_public_sets(archive, settings), open_fetches(settings))
+    to_train = TrainingScans(store, images, settings.listings)
     training = TrainHandlers(
         to_train,
         open_jobs(settings),
@@ -230,15 +291,15 @@ def build_educators(
         settings.model,
         lambda upload, progress: scans.add(upload, "", "", progress),
     )
-    quizzes = open_quizzes(archive, settings)
     opened = open_sessions(archive, shelf, settings)
-    sessions = SessionsHandlers(opened, _session_exports(archive.store, opened, settings))
-    quiz_files = QuizzesHandlers(quizzes, archive.images)
-    store, images = archive.store, archive.images
-    doubts = LabelDoubts(to_train, settings)
-    annotating = Annotating(store, images, shelf, now, doubts=doubts)
-    lessons = Lessons(store, images, now)
-    annotate = AnnotateHandlers(annotating, lessons, store, images, now, uploads)
+    sessions = SessionsHandlers(opened, _session_exports(store, opened, settings))
+    quiz_files = QuizzesHandlers(open_quizzes(archive, settings), images)
+    switch = SwitchHandlers(ExaminedScans(store, images, now))
+    annotating = open_annotating(
+        store, images, shelf, now, label_check=KeptLabelChecks(to_train, settings), schemes=schemes
+    )
+    publisher = DeckPublisher(store, images, now, schemes)
+    annotate = AnnotateHandlers(annotating, publisher, store, images, now, uploads)
     evaluate = EvaluateHandlers(
         open_evaluations(settings),
         store,
@@ -251,9 +312,11 @@ def build_educators(
     )
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),
-        lambda page: build_quizzes_tab(page, quiz_files, require),
+        lambda page: build_quizzes_tab(
+            page, quiz_files, require, lambda: build_service_switch(page, switch, require)
+        ),
         lambda page: build_annotate_tab(page, annotate, require),
-        lambda page: build_scans_tab(page, scans, require),
+        lambda page: build_scans_tab(page, scans, require, public),
         lambda page: build_train_tab(page, training, require),
         lambda page: build_evaluate_tab(page, evaluate, require),
     ]
@@ -265,7 +328,7 @@ def _session_exports(
     store: Store, sessions: Sessions, settings: Settings
 ) -> dict[str, Callable[[str], str]]:
     """Return what writes the files that are offered after a session."""
-    from octtutor.ui.session_files import session_files
+    from octtutor.reports.session_files import session_files
 
     def of(kind: str, code: str) -> str:
         gathered = sessions.gather(code)
@@ -309,7 +372,8 @@ def serve(
     from octtutor.ui.serving import check_port, serve_page
 
     check_port(host, port)
-    shelf = ModelShelf(settings.model_folders, settings.predictions, settings.model)
+    folders, originals = settings.model_folders, ImageFolder(settings.images).picture
+    shelf = ModelShelf(folders, settings.predictions, settings.model, originals=originals)
     archive = open_archive(settings)
     try:
         add_embedded_deck(archive)

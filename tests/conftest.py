@@ -13,7 +13,15 @@ from hypothesis import settings
 from PIL import Image
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.datasets.images import ImageFolder
 from octtutor.phantom import make
+from octtutor.testing import MemoryStore
+from octtutor.tutor.decks.deck_import import import_scans
+from octtutor.tutor.exams.exams import Exams
+from octtutor.tutor.exams.quizzes import Quizzes
+from octtutor.tutor.practice.practice import Practice
+from octtutor.tutor.sessions.class_sessions import Sessions
+from tests.fakes import ToldPredictor, ToldShelf
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -96,3 +104,50 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OCTTUTOR_HOME", str(home))
     monkeypatch.delenv("OCTTUTOR_DATABASE_URL", raising=False)
     return home
+
+
+# ---- a practice room over real parts, with a model that answers as told -------------------------
+
+
+@pytest.fixture
+def predictor() -> ToldPredictor:
+    return ToldPredictor()
+
+
+@pytest.fixture
+def shelf(predictor: ToldPredictor) -> ToldShelf:
+    return ToldShelf(predictor)
+
+
+@pytest.fixture
+def store():
+    opened = MemoryStore()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageFolder:
+    return ImageFolder(tmp_path / "images")
+
+
+@pytest.fixture
+def practice(store, images, shelf, clock: Clock, scans: Path) -> Practice:
+    import_scans(store, images, scans, clock, "real")
+    return Practice(store, images, shelf, clock)
+
+
+@pytest.fixture
+def quizzes(store, tmp_path: Path) -> Quizzes:
+    """The shipped quizzes, and a folder for own ones."""
+    return Quizzes(store, (tmp_path / "quizzes", ROOT / "quizzes"))
+
+
+@pytest.fixture
+def exams(store, quizzes: Quizzes, shelf, clock: Clock) -> Exams:
+    return Exams(store, quizzes, shelf, clock)
+
+
+@pytest.fixture
+def sessions(store, images, quizzes: Quizzes, shelf, clock: Clock) -> Sessions:
+    return Sessions(store, images, quizzes, shelf, clock)

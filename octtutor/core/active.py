@@ -8,14 +8,12 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
-
 Probabilities = Sequence[float]
-"""Of each class, in LABELS order; they sum to 1."""
+"""Of each class; they sum to 1."""
 
 
 def entropy(probabilities: Probabilities) -> float:
-    """Return Shannon's entropy, nats: 0 (sure) to ln 4 = 1.386 (all classes alike)."""
+    """Return Shannon's entropy, nats: 0 (sure) to ln of how many classes (all alike)."""
     return -math.fsum(p * math.log(p) for p in probabilities if p > 0)
 
 
@@ -26,13 +24,8 @@ def margin(probabilities: Probabilities) -> float:
 
 
 def least_confidence(probabilities: Probabilities) -> float:
-    """Return 1 minus the probability of the first answer, 0 (sure) to 0.75 (all alike)."""
+    """Return 1 minus the probability of the first answer, 0 (sure) to below 1 (all alike)."""
     return 1 - max(probabilities)
-
-
-def disagreement(probabilities: Probabilities, answer: Diagnosis) -> float:
-    """Return how much the network contradicts a reader's answer, 0 (not) to 1 (wholly)."""
-    return 1 - probabilities[LABELS.index(answer)]
 
 
 def pick(doubts: Sequence[float], count: int, random_share: float, rng: Random) -> list[int]:

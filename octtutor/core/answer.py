@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from octtutor.core.diagnosis import Diagnosis
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import OCT2017, SchemeVersion
 from octtutor.errors import BadInputError
 
 MAX_CONFIDENCE = 5
+UNGRADABLE = "UNGRADABLE"
+"""The word of a choice that is no diagnosis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,10 @@ class Answer:
     """Place in the quiz, from 0."""
     trainee_id: str
     sha256: str
-    truth: Diagnosis
-    choice: Diagnosis | None
-    """None: the trainee calls the scan ungradable."""
+    truth: str
+    """Key of the scan's diagnosis."""
+    choice: str | None
+    """Key of what was answered; None: the trainee calls the scan ungradable."""
     confidence: int
     """1 guessing to 5 certain; 0 where it was not asked."""
     response_ms: int
@@ -34,11 +37,13 @@ class Answer:
     """Where the finding was clicked, (x, y) in pixels of the scan from its upper left."""
     timed_out: bool = False
     """The time was over: there is no choice, and it is no ungradable either."""
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that truth and choice are of."""
 
     @property
     def is_right(self) -> bool:
         """Whether the choice is the truth; an ungradable is not."""
-        return self.choice is self.truth
+        return self.choice == self.truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class SecondLook:
 
     attempt_id: str
     position: int
-    choice: Diagnosis | None
+    choice: str | None
     """None: ungradable."""
     response_ms: int
     """Milliseconds from seeing the model's answer."""
@@ -64,7 +69,18 @@ class Answered:
     second: SecondLook | None = None
 
     @property
-    def final(self) -> Diagnosis | None:
+    def comparable(self) -> Prediction | None:
+        """The model's answer where it can be right or wrong: it is of the answer's own scheme."""
+        model = self.prediction
+        return model if model is not None and model.scheme == self.answer.scheme else None
+
+    @property
+    def looked(self) -> SecondLook | None:
+        """The second look that was taken; None also where it was given up for want of a model."""
+        return self.second if self.prediction is not None else None
+
+    @property
+    def final(self) -> str | None:
         """The choice that stands in the end."""
         return self.second.choice if self.second else self.answer.choice
 
@@ -83,23 +99,11 @@ def check_confidence(confidence: int) -> int:
     return confidence
 
 
-def parse_choice(word: str) -> Diagnosis | None:
-    """Turn a button's word into a choice: a class, or None for `UNGRADABLE`.
-
-    Raises:
-        BadInputError: it is neither.
-    """
-    if word == "UNGRADABLE":
-        return None
-    try:
-        return Diagnosis(word)
-    except ValueError as error:
-        raise BadInputError(
-            f"Expected {', '.join(Diagnosis)} or UNGRADABLE. Received {word[:40]!r}. "
-            "Choose one of the buttons."
-        ) from error
+def parse_choice(word: str) -> str | None:
+    """Turn a button's word into a choice; whether there is such a one, the scheme says."""
+    return None if word == UNGRADABLE else word
 
 
-def choice_word(choice: Diagnosis | None) -> str:
+def choice_word(choice: str | None) -> str:
     """Return the word of a choice, the inverse of `parse_choice`."""
-    return "UNGRADABLE" if choice is None else str(choice)
+    return UNGRADABLE if choice is None else str(choice)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.scheme import OCT2017, SchemeVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Case:
 
     sha256: str
     """Of the scan's file, byte for byte; its identity everywhere."""
-    label: Diagnosis
+    label: str
+    """Key of its diagnosis, of the deck's scheme."""
     patient: str
     name: str
     """The file's name where it came from; it often gives the label away."""
@@ -20,6 +21,11 @@ class Case:
     findings: tuple[str, ...] = ()
     mask_sha256: str | None = None
     """Of the PNG that is 255 inside the lesion, where one is known."""
+
+    @property
+    def has_unknown_patient(self) -> bool:
+        """Whether its patient is not told; an import then puts the name in the patient's place."""
+        return not self.synthetic and self.patient == self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,14 @@ class Deck:
     synthetic: bool
     complete: bool
     imported_at: datetime
+    source: str = ""
+    """The name of the public set that it was fetched from; empty where it was not."""
+    citation: str = ""
+    """Whose scans these are, as they are to be named."""
+    licence: str = ""
+    """What one may do with them: the licence's name and address."""
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that the labels belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,6 @@ class DeckSummary:
     """A deck with what it holds."""
 
     deck: Deck
-    per_class: dict[Diagnosis, int]
-    """Scans of each class, those without any too."""
+    per_class: dict[str, int]
+    """Scans of each diagnosis that has any, by key."""
     patients: int

@@ -37,5 +37,5 @@ class Guess:
     who: str
     """SHA-256 of the name that was typed: people type passwords into the wrong field."""
     address: str
-    """Where it came from, see `octtutor.tutor.educators.network`."""
+    """Where it came from, see `octtutor.tutor.accounts.network`."""
     at: datetime

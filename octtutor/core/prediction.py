@@ -1,23 +1,27 @@
 """What a network answered on a scan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.scheme import OCT2017, SchemeVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Probabilities in LABELS order, and which model gave them."""
+    """A probability of each diagnosis, and which model gave them."""
 
     model: str
     model_sha256: str
-    probabilities: tuple[float, float, float, float]
+    probabilities: Mapping[str, float]
+    """By the diagnosis' key, in the order of the model's scheme; in [0, 1], their sum is 1."""
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that the model knows."""
 
     @property
-    def label(self) -> Diagnosis:
-        """The most probable class; of equals the first."""
-        return LABELS[self.probabilities.index(max(self.probabilities))]
+    def label(self) -> str:
+        """The key of the most probable diagnosis; of equals the first."""
+        return max(self.probabilities, key=self.of)
 
-    def of(self, label: Diagnosis) -> float:
-        """Return the probability of a class, in [0, 1]."""
-        return self.probabilities[LABELS.index(label)]
+    def of(self, key: str) -> float:
+        """Return the probability of a diagnosis, in [0, 1]."""
+        return self.probabilities[key]

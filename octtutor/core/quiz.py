@@ -2,9 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+from octtutor.core.scheme import OCT2017, SchemeVersion
 
 PRACTICE = "practice"
 PRACTICE_VERSION = "1"
+
+
+class CaseOrder(StrEnum):
+    """How an attempt's cases are chosen and ordered; the values stand in the records."""
+
+    ADAPTIVE = "adaptive"
+    """One by one, by ARTS priority (`core.schedule.next_case`)."""
+    BALANCED = "balanced"
+    """At random, as evenly over the classes as the deck allows."""
+    DUE = "due"
+    """Adaptive, of the classes that were due when the practice began."""
+    FIXED = "fixed"
+    """A quiz's, drawn by the seed that it names."""
+    RETEST = "retest"
+    """An exam again, on scans not seen yet."""
+    SESSION = "session"
+    """The same for all in a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +68,7 @@ class Attempt:
     quiz: str
     quiz_version: str
     deck: str
-    order: str
-    """How the cases were drawn, e.g. `random, balanced`."""
+    order: CaseOrder
     seed: int
     cases: tuple[str, ...]
     """SHA-256 of each scan, in the order they are shown."""
@@ -67,6 +86,8 @@ class Attempt:
     """Code of the session it belongs to."""
     retest_of: str | None = None
     """Id of the exam's attempt that it repeats on other scans."""
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that it is answered with."""
 
     @property
     def asked(self) -> int:

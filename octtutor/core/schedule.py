@@ -1,8 +1,11 @@
 """Which cases come, and in which order. Pure functions of (cases, history, generator).
 
 A history is all answers of one trainee, over all attempts, in order of time. The adaptive order
-is ARTS (Mettler, Massey and Kellman, J Exp Psychol Gen 145:897, 2016), run over the four classes
-and the pairs of classes that the trainee has confused, with a new scan each time.
+is ARTS (Mettler, Massey and Kellman, J Exp Psychol Gen 145:897, 2016), run over the classes and
+the pairs of classes that the trainee has confused, with a new scan each time.
+
+A class is the key of a diagnosis; cases and history are of one scheme. Where the order of classes
+matters to chance alone, they are taken by their keys.
 """
 
 import math
@@ -13,11 +16,9 @@ from dataclasses import dataclass, replace
 
 from octtutor.core.answer import Answer
 from octtutor.core.case import Case
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.scheme import SchemeVersion
 from octtutor.errors import BadInputError
 
-BALANCED = "random, balanced over classes"
-ADAPTIVE = "adaptive (ARTS)"
 SURPRISE = 0.2
 """Share of trials of a class drawn at random, delay or not: see `next_case`."""
 MASTERY_K = 5
@@ -25,17 +26,17 @@ FAST_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two classes that are taken for each other, in LABELS order. Make it with `pair_of`."""
+class ConfusedPair:
+    """Two classes that are taken for each other, by their keys. Make it with `pair_of`."""
 
-    first: Diagnosis
-    second: Diagnosis
+    first: str
+    second: str
 
     def __str__(self) -> str:
         return f"{self.first}–{self.second}"
 
 
-Category = Diagnosis | Pair
+Category = str | ConfusedPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ USUAL = Arts()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MasteryReading:
     """What counts of an answer towards mastery."""
 
     right: bool
@@ -72,7 +73,7 @@ class Reading:
 class Mastery:
     """The last answers to scans of a class, oldest first; mastered: k, all right and fast."""
 
-    recent: tuple[Reading, ...]
+    recent: tuple[MasteryReading, ...]
     mastered: bool
 
 
@@ -83,52 +84,62 @@ class _Record:
     waited: int
     """N: trials since."""
     seconds: float
-    wanted: frozenset[Diagnosis]
+    wanted: frozenset[str]
     """Classes to be read rightly before the category is out of error."""
 
 
-def pair_of(one: Diagnosis, other: Diagnosis) -> Pair:
+def pair_of(one: str, other: str) -> ConfusedPair:
     """Return the pair of two different classes, whichever is named first."""
-    first, second = sorted((one, other), key=LABELS.index)
-    return Pair(first, second)
+    first, second = sorted((one, other))
+    return ConfusedPair(first, second)
 
 
-def classes_of(category: Category) -> tuple[Diagnosis, ...]:
+def classes_of(category: Category) -> tuple[str, ...]:
     """Return the class, or the two classes of a pair."""
-    return (category.first, category.second) if isinstance(category, Pair) else (category,)
+    return (category.first, category.second) if isinstance(category, ConfusedPair) else (category,)
 
 
-def confused_in(answer: Answer) -> Pair | None:
+def confused_in(answer: Answer) -> ConfusedPair | None:
     """Return the pair that an answer confuses; None if it is right or names no class."""
     if answer.choice is None or answer.is_right:
         return None
     return pair_of(answer.truth, answer.choice)
 
 
-def confusion_pairs(history: Iterable[Answer]) -> dict[Pair, int]:
+def confusion_pairs(history: Iterable[Answer]) -> dict[ConfusedPair, int]:
     """Count how often the classes of each pair were taken for each other, most often first."""
     pairs = Counter(pair for answer in history if (pair := confused_in(answer)))
     return dict(pairs.most_common())
 
 
+def of_scheme(history: Iterable[Answer], scheme: SchemeVersion) -> tuple[Answer, ...]:
+    """Return the answers that were chosen from a list of diagnoses, whatever its version."""
+    return tuple(answer for answer in history if answer.scheme.name == scheme.name)
+
+
 def mastery(
-    history: Sequence[Answer], k: int = MASTERY_K, fast_ms: int = FAST_MS
-) -> dict[Diagnosis, Mastery]:
-    """Return how far each class is mastered, in LABELS order.
+    history: Sequence[Answer], keys: Iterable[str], k: int = MASTERY_K, fast_ms: int = FAST_MS
+) -> dict[str, Mastery]:
+    """Return how far each class is mastered, in the order of the keys.
 
     Args:
-        history: the answers, oldest first.
+        history: the answers, oldest first; those to scans of other classes are passed over.
+        keys: of the scheme's classes, in order.
         k: how many of the last answers to a class's scans must be right and fast; at least 1.
         fast_ms: the slowest that counts as fast, milliseconds.
     """
-    readings: dict[Diagnosis, list[Reading]] = {label: [] for label in LABELS}
+    readings: dict[str, list[MasteryReading]] = {key: [] for key in keys}
     for answer in history:
-        readings[answer.truth].append(Reading(answer.is_right, answer.response_ms <= fast_ms))
+        if answer.truth in readings:
+            read = MasteryReading(answer.is_right, answer.response_ms <= fast_ms)
+            readings[answer.truth].append(read)
     return {label: _mastery(tuple(all_of[-k:]), k) for label, all_of in readings.items()}
 
 
-def priorities(history: Sequence[Answer], arts: Arts = USUAL) -> dict[Category, float]:
-    """Return the ARTS priority of the four classes and of every pair confused so far.
+def priorities(
+    history: Sequence[Answer], keys: Iterable[str], arts: Arts = USUAL
+) -> dict[Category, float]:
+    """Return the ARTS priority of each class (`keys`) and of every pair confused so far.
 
     P = a·(N − D)·[b·(1 − α)·ln(RT / r) + α·W] (Mettler et al. 2016), with N the trials since the
     category came last, RT the seconds its last answer took, and α 1 while it is in error.
@@ -142,7 +153,8 @@ def priorities(history: Sequence[Answer], arts: Arts = USUAL) -> dict[Category, 
     Below r the logarithm, and after the delay the priority, is negative: what is read that fast
     waits for everything else.
     """
-    return {key: _priority(record, arts) for key, record in _records(history, arts.delay).items()}
+    records = _records(history, arts.delay, keys)
+    return {key: _priority(record, arts) for key, record in records.items()}
 
 
 def next_case(
@@ -150,7 +162,7 @@ def next_case(
     history: Sequence[Answer],
     seen: Sequence[str],
     rng: random.Random,
-    focus: frozenset[Diagnosis] = frozenset(),
+    focus: frozenset[str] = frozenset(),
     arts: Arts = USUAL,
     surprise: float = SURPRISE,
 ) -> Case:
@@ -180,7 +192,7 @@ def next_case(
     """
     wanted = [case for case in cases if not focus or case.label in focus]
     if not wanted:
-        named = ", ".join(label for label in LABELS if label in focus) or "any class"
+        named = ", ".join(sorted(focus)) or "any class"
         raise BadInputError(
             f"Expected a deck with cases of {named}. Received one of {len(cases)} cases without. "
             "Choose another deck."
@@ -228,10 +240,11 @@ def draw_balanced(cases: Sequence[Case], size: int, rng: random.Random) -> tuple
     Returns:
         The cases in the order to show them; classes follow each other at random.
     """
-    piles = {label: _shuffled(cases, label, rng) for label in LABELS}
+    labels = sorted({case.label for case in cases})
+    piles = {label: _shuffled(cases, label, rng) for label in labels}
     drawn: list[Case] = []
     while len(drawn) < size and any(piles.values()):
-        filled = [label for label in LABELS if piles[label]]
+        filled = [label for label in labels if piles[label]]
         rng.shuffle(filled)
         drawn += [piles[label].pop() for label in filled[: size - len(drawn)]]
     rng.shuffle(drawn)
@@ -244,15 +257,14 @@ def _next_class(
     rng: random.Random,
     arts: Arts,
     surprise: float,
-) -> Diagnosis:
-    there = {case.label for case in cases}
-    open_to = [label for label in LABELS if label in there]
+) -> str:
+    open_to = sorted({case.label for case in cases})
     if len(open_to) < 3 or rng.random() < surprise:
         return rng.choice(open_to)
     arts = replace(arts, delay=min(arts.delay, len(open_to) - 2))
-    records = _records(history, arts.delay)
+    records = _records(history, arts.delay, open_to)
     rested = [label for label in open_to if records[label].waited >= arts.delay]
-    retired = {label for label, reached in mastery(history).items() if reached.mastered}
+    retired = {label for label, reached in mastery(history, open_to).items() if reached.mastered}
     asked = _asked(records, rested, arts.delay, retired) or _asked(records, rested, arts.delay)
     priority = {category: _priority(records[category], arts) for category in asked}
     highest = max(priority.values())
@@ -262,10 +274,10 @@ def _next_class(
 
 def _asked(
     records: Mapping[Category, _Record],
-    rested: Sequence[Diagnosis],
+    rested: Sequence[str],
     delay: int,
-    retired: Collection[Diagnosis] = (),
-) -> dict[Category, frozenset[Diagnosis]]:
+    retired: Collection[str] = (),
+) -> dict[Category, frozenset[str]]:
     """Return which classes each category asks for, without those that ask for none."""
     asked = {
         category: (record.wanted or frozenset(classes_of(category)).difference(retired))
@@ -281,10 +293,10 @@ def _priority(record: _Record, arts: Arts) -> float:
     return arts.a * (record.waited - arts.delay) * drive
 
 
-def _records(history: Sequence[Answer], delay: int) -> dict[Category, _Record]:
+def _records(history: Sequence[Answer], delay: int, keys: Iterable[str]) -> dict[Category, _Record]:
     """Go through the history once; `waited` is a place in it until the end."""
     records: dict[Category, _Record] = {
-        label: _Record(-2 - delay, 1.0, frozenset([label])) for label in LABELS
+        key: _Record(-2 - delay, 1.0, frozenset([key])) for key in keys
     }
     for place, answer in enumerate(history):
         seconds = max(answer.response_ms, 1) / 1000
@@ -300,22 +312,22 @@ def _after(
     before: _Record, category: Category, answer: Answer, place: int, seconds: float
 ) -> _Record:
     """Return a category's record after an answer to a scan of one of its classes."""
-    if not isinstance(category, Pair):
+    if not isinstance(category, ConfusedPair):
         return _Record(place, seconds, frozenset() if answer.is_right else frozenset([category]))
     wanted = before.wanted - {answer.truth} if answer.is_right else before.wanted
     return _Record(before.waited if wanted else place, seconds, wanted)
 
 
-def _mastery(recent: tuple[Reading, ...], k: int) -> Mastery:
+def _mastery(recent: tuple[MasteryReading, ...], k: int) -> Mastery:
     mastered = len(recent) == k and all(reading.right and reading.fast for reading in recent)
     return Mastery(recent, mastered)
 
 
-def _of_class(cases: Iterable[Case], label: Diagnosis) -> list[Case]:
-    return sorted((case for case in cases if case.label is label), key=lambda case: case.sha256)
+def _of_class(cases: Iterable[Case], label: str) -> list[Case]:
+    return sorted((case for case in cases if case.label == label), key=lambda case: case.sha256)
 
 
-def _shuffled(cases: Sequence[Case], label: Diagnosis, rng: random.Random) -> list[Case]:
+def _shuffled(cases: Sequence[Case], label: str, rng: random.Random) -> list[Case]:
     pile = _of_class(cases, label)
     rng.shuffle(pile)
     return pile

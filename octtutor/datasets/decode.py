@@ -1,6 +1,7 @@
 """Any file a person may have to one kind of array: uint8 grey (height, width).
 
-Pillow opens five formats only, never trusts a header's size, and its own conversions are
+Pillow opens nine formats only, one of them by a library of its own (HEIC, which phones write),
+never trusts a header's size, and its own conversions are
 avoided where they lose grey levels (16-bit to 8-bit saturates).
 """
 
@@ -14,16 +15,19 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_SCAN_BYTES, MAX_SCAN_PIXELS
 
 Pixels = npt.NDArray[np.uint8]
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "AVIF")
+"""What Pillow opens by itself; its name for HEIC, opened by pi-heif, is HEIF."""
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jp2", ".j2k", ".avif"}
+) | {".heic", ".heif"}
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MIN_SIDE = 32
 _UNDERSHOOT = 0.05
 """Share of the brightest number by which resampling may have gone below zero."""
-MAX_PIXELS = 40_000_000
-MAX_BYTES = 100_000_000
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 _INVERTED = "octtutor_inverted"
 
@@ -41,12 +45,12 @@ def read_scan(path: Path) -> Pixels:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a scan's file whole, refusing what is missing or larger than `MAX_BYTES`."""
+    """Read a scan's file whole, refusing what is missing or larger than `MAX_SCAN_BYTES`."""
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
+        if size > MAX_SCAN_BYTES:
             raise BadScanError(
-                f"Expected a scan of at most {MAX_BYTES:,} bytes. Received: {path.name!r} "
+                f"Expected a scan of at most {MAX_SCAN_BYTES:,} bytes. Received: {path.name!r} "
                 f"with {size:,}. Export it smaller."
             )
         return path.read_bytes()
@@ -60,8 +64,9 @@ def decode(data: bytes, name: str = "scan") -> Pixels:
     """Decode an image file's bytes to grey.
 
     Args:
-        data: the bytes of a PNG, JPEG, TIFF, BMP or WEBP file; 8 or 16 bits, grey, RGB,
-            palette or with alpha (blended on black). Of a multi-page file the first page.
+        data: the bytes of a PNG, JPEG, TIFF, BMP, WEBP, GIF, JPEG 2000, AVIF or HEIC file; 8 or
+            16 bits, grey, RGB, palette or with alpha (blended on black). Of several pages,
+            frames or pictures the first.
         name: what error messages call it.
 
     Returns:
@@ -77,11 +82,30 @@ def decode(data: bytes, name: str = "scan") -> Pixels:
     return grey
 
 
+def decode_picture(data: bytes, name: str = "scan") -> Pixels:
+    """Decode an image file's bytes, with its colours where it has any.
+
+    Args:
+        data: see `decode`.
+        name: what error messages call it.
+
+    Returns:
+        uint8 (height, width), the same as `decode` gives, of a file without colours; else uint8
+        (height, width, 3), RGB.
+
+    Raises:
+        BadScanError: see `decode`.
+    """
+    image = _open(data, name)
+    check_size(image.size[::-1], name)
+    return to_picture(image, name)
+
+
 def check_size(shape: tuple[int, ...], name: str) -> None:
     """Refuse a scan, (height, width), that is too small to show anything or too large to hold.
 
     Raises:
-        BadScanError: a side is below `MIN_SIDE`, or there are more than `MAX_PIXELS` pixels.
+        BadScanError: a side is below `MIN_SIDE`, or there are more than `MAX_SCAN_PIXELS` pixels.
     """
     height, width = shape
     if min(shape) < MIN_SIDE:
@@ -114,11 +138,32 @@ def to_grey(image: Image.Image, name: str, white: float | None = None) -> Pixels
     if is_wide(image):
         grey = window(np.asarray(image), name, white)
         return 255 - grey if image.info.get(_INVERTED, _is_white_zero(image)) else grey
+    image = _on_black(image)
+    return np.array(image.convert("RGB").convert("L") if image.mode != "L" else image)
+
+
+def to_picture(image: Image.Image, name: str) -> Pixels:
+    """Turn an opened image to grey, or to RGB where it has colours.
+
+    Returns:
+        uint8 (height, width), as `to_grey` gives it; or uint8 (height, width, 3).
+
+    Raises:
+        BadScanError: see `to_grey`.
+    """
+    if is_wide(image) or image.mode in ("1", "L", "LA", "La"):
+        return to_grey(image, name)
+    picture = np.array(_on_black(image).convert("RGB"))
+    same = (picture[..., :1] == picture[..., 1:]).all()
+    return to_grey(image, name) if same else picture
+
+
+def _on_black(image: Image.Image) -> Image.Image:
     if "transparency" in image.info or image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, rgba)
-    return np.array(image.convert("RGB").convert("L") if image.mode != "L" else image)
+        return Image.alpha_composite(black, rgba)
+    return image
 
 
 def _is_white_zero(image: Image.Image) -> bool:
@@ -196,7 +241,7 @@ def _all(true: npt.NDArray[np.bool_]) -> bool:
 
 def _open(data: bytes, name: str) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_formats_for(data, name))
         _refuse_huge(image.size, name)
         image.load()
         image.info[_INVERTED] = _is_white_zero(image)  # a copy forgets a file's tags
@@ -207,20 +252,39 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise BadScanError(
-            f"Expected a whole image ({', '.join(FORMATS)}). Received: {name!r}, which is "
+            f"Expected a whole image ({', '.join(FORMATS)}, HEIC). Received: {name!r}, which is "
             "none, is cut short, or holds 64-bit numbers. Export the scan again."
         ) from error
 
 
+def _formats_for(data: bytes, name: str) -> tuple[str, ...]:
+    """Return what Pillow may open: HEIC only where the file says it is, by pi-heif.
+
+    Raises:
+        BadScanError: the file is HEIC, and pi-heif is not installed.
+    """
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIC_BRANDS:
+        return FORMATS
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError as error:
+        raise BadScanError(
+            f"Expected pi-heif, which reads HEIC pictures like {name!r}. It is not installed. "
+            "Install it (pip install 'octtutor[formats]'), or export the scan as PNG."
+        ) from error
+    register_heif_opener(thumbnails=False)
+    return ("HEIF",)
+
+
 def _refuse_huge(size: tuple[int, int], name: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_SCAN_PIXELS:
         raise _too_large(name, f"{size[0]:,} x {size[1]:,}")
 
 
 def _too_large(name: str, received: str) -> BadScanError:
     return BadScanError(
-        f"Expected a scan of at most {MAX_PIXELS:,} pixels. Received: {name!r} with {received}. "
-        "Export it smaller."
+        f"Expected a scan of at most {MAX_SCAN_PIXELS:,} pixels. Received: {name!r} with "
+        f"{received}. Export it smaller."
     )
 
 

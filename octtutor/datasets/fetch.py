@@ -18,12 +18,11 @@ from urllib.parse import urljoin
 import httpcore
 import httpx
 
+import octtutor
 from octtutor.errors import BadInputError, BadScanError
+from octtutor.limits import MAX_FETCH_SECONDS, MAX_FETCHED_BYTES, MAX_REDIRECTS
 
-MAX_BYTES = 20_000_000
-MAX_SECONDS = 15.0
-MAX_REDIRECTS = 3
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REFUSED = tuple(
     map(ip_network, ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16"))
 )
@@ -84,14 +83,14 @@ def fetch(
         BadInputError: the address is malformed, not public, unreachable, or redirects too often.
         BadScanError: what comes is no image, too large, or too slow.
     """
-    until = time.monotonic() + MAX_SECONDS
+    until = time.monotonic() + MAX_FETCH_SECONDS
     for _ in range(MAX_REDIRECTS + 1):
-        answer = _get(url, _pin(url, allowed, resolve), until)
+        answer = _get(url, pin(url, allowed, resolve), until)
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
     raise BadInputError(
-        f"Expected at most {MAX_REDIRECTS} redirects. {_short(url)} has more. Give the image's "
+        f"Expected at most {MAX_REDIRECTS} redirects. {short(url)} has more. Give the image's "
         "own address."
     )
 
@@ -157,7 +156,7 @@ def _left(until: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pinned:
+class Pinned:
     """An address that was checked, and the name under which it is asked."""
 
     url: httpx.URL
@@ -165,7 +164,7 @@ class _Pinned:
     host: str
 
 
-def _get(url: str, pinned: _Pinned, until: float) -> bytes | str:
+def _get(url: str, pinned: Pinned, until: float) -> bytes | str:
     """Return the body, or the address that it redirects to."""
     try:
         with (
@@ -178,7 +177,7 @@ def _get(url: str, pinned: _Pinned, until: float) -> bytes | str:
             ) as answer,
         ):
             headers = httpx.Headers(answer.headers)
-            if answer.status in _REDIRECTS and "location" in headers:
+            if answer.status in REDIRECTS and "location" in headers:
                 return headers["location"]
             _check(answer.status, headers, url)
             return b"".join(_limited(answer.iter_stream(), url))
@@ -194,13 +193,17 @@ def _get(url: str, pinned: _Pinned, until: float) -> bytes | str:
         ValueError,
     ) as error:
         raise BadInputError(
-            f"Cannot fetch {_short(url)} ({type(error).__name__}). Check the address, or download "
+            f"Cannot fetch {short(url)} ({type(error).__name__}). Check the address, or download "
             "the scan and give the file."
         ) from error
 
 
-def _pin(url: str, allowed: Callable[[Address], bool], resolve: Resolve) -> _Pinned:
-    """Resolve the host once; connect to that address under the host's name."""
+def pin(url: str, allowed: Callable[[Address], bool], resolve: Resolve) -> Pinned:
+    """Resolve the host once; connect to that address under the host's name.
+
+    Raises:
+        BadInputError: it is no web address, has no host, or leads where `allowed` forbids.
+    """
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -213,10 +216,10 @@ def _pin(url: str, allowed: Callable[[Address], bool], resolve: Resolve) -> _Pin
         "Host": parsed.netloc.decode(),
         "Accept": "image/*, application/dicom",
         "Accept-Encoding": "identity",
-        "User-Agent": "octtutor",
+        "User-Agent": f"octtutor/{octtutor.__version__}",
     }
     pinned = parsed.copy_with(host=str(address), fragment=None)
-    return _Pinned(pinned, headers, parsed.host)
+    return Pinned(pinned, headers, parsed.host)
 
 
 def _choose(
@@ -231,7 +234,7 @@ def _choose(
         raise _no_host(url)
     if not all(allowed(address) for address in addresses):
         raise BadInputError(
-            f"Expected a public web address. {_short(url)} leads to a private or local one, which "
+            f"Expected a public web address. {short(url)} leads to a private or local one, which "
             "is not fetched. Download the scan and give the file."
         )
     return addresses[0]
@@ -242,11 +245,11 @@ def _check(status: int, headers: httpx.Headers, url: str) -> None:
     packed = headers.get("content-encoding", "identity").lower() != "identity"
     if status != 200 or packed or not kind.startswith(_TYPES):
         raise BadScanError(
-            f"Expected an image at {_short(url)}. Received {status}, "
+            f"Expected an image at {short(url)}. Received {status}, "
             f"{kind.split(';')[0][:60]!r}. Give the image's own address."
         )
     declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > MAX_BYTES:
+    if declared.isdecimal() and int(declared[:20]) > MAX_FETCHED_BYTES:
         raise _too_much(url)
 
 
@@ -254,29 +257,30 @@ def _limited(parts: Iterable[bytes], url: str) -> Iterator[bytes]:
     size = 0
     for part in parts:
         size += len(part)
-        if size > MAX_BYTES:
+        if size > MAX_FETCHED_BYTES:
             raise _too_much(url)
         yield part
 
 
 def _too_much(url: str) -> BadScanError:
     return BadScanError(
-        f"Expected at most {MAX_BYTES:,} bytes within {MAX_SECONDS:.0f} seconds from "
-        f"{_short(url)}. It is larger or slower. Download it and give the file."
+        f"Expected at most {MAX_FETCHED_BYTES:,} bytes within {MAX_FETCH_SECONDS:.0f} seconds from "
+        f"{short(url)}. It is larger or slower. Download it and give the file."
     )
 
 
 def _no_host(url: str) -> BadInputError:
     return BadInputError(
-        f"Cannot find the host of {_short(url)}. Check the address and the network."
+        f"Cannot find the host of {short(url)}. Check the address and the network."
     )
 
 
 def _no_address(url: str) -> BadInputError:
     return BadInputError(
-        f"Expected a web address like https://example.org/scan.png. Received {_short(url)}."
+        f"Expected a web address like https://example.org/scan.png. Received {short(url)}."
     )
 
 
-def _short(url: str) -> str:
+def short(url: str) -> str:
+    """Return the beginning of an address, quoted, for messages."""
     return repr(url[:120])

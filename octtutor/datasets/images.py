@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from octtutor.datasets.decode import Pixels, decode
+from octtutor.datasets.scan_picture import ScanPicture, read_picture
 from octtutor.errors import SettingsError, StoreError
 
 _PARTIAL = ".partial-"
@@ -47,6 +48,17 @@ class ImageFolder:
         Raises:
             StoreError: the file is gone or was changed since.
         """
+        return decode(self._read_bytes(digest), digest[:12])
+
+    def picture(self, digest: str) -> ScanPicture:
+        """Decode a stored scan with its colours, and with what its device's file said of it.
+
+        Raises:
+            StoreError: see `read`.
+        """
+        return read_picture(self._read_bytes(digest), digest[:12])
+
+    def _read_bytes(self, digest: str) -> bytes:
         try:
             data = self._path(digest).read_bytes()
         except OSError as error:
@@ -59,7 +71,7 @@ class ImageFolder:
                 f"The scan {digest[:12]}… was changed on disk. Remove it from the data home's "
                 "images/ and import its deck again."
             )
-        return decode(data, digest[:12])
+        return data
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest

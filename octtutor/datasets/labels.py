@@ -3,35 +3,33 @@
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from octtutor.core.diagnosis import Diagnosis
-from octtutor.datasets.layout import Place, find_slice, slice_name, without_slice
+from octtutor.datasets.layout import (
+    Place,
+    TableRow,
+    complete_place,
+    find_slice,
+    slice_name,
+    without_slice,
+)
 from octtutor.errors import BadInputError
 
 _FILES = ("file", "filename", "file_name", "image", "image_name", "path", "scan", "name")
 _LABELS = ("label", "diagnosis", "class", "truth")
 _PATIENTS = ("patient", "patient_id", "subject")
+_SOURCES = ("source", "site", "device")
 _SLICES = ("slice", "bscan", "b-scan")
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a row says of a file or slice; empty where it says nothing."""
-
-    label: str
-    patient: str
 
 
 class Labels:
     """What the tables of a source say, by file."""
 
-    def __init__(self, rows: dict[str, Told]) -> None:
+    def __init__(self, rows: dict[str, TableRow]) -> None:
         """Take the rows by file, slices as `eye.vol#1`."""
         count = Counter(map(_base, rows))
         self._rows = rows
-        self._bases = {_base(name): told for name, told in rows.items() if count[_base(name)] == 1}
+        self._bases = {_base(name): row for name, row in rows.items() if count[_base(name)] == 1}
         sliced = [without_slice(name) for name in rows if find_slice(name) is not None]
         self._sliced = {*sliced, *map(_base, sliced)}
 
@@ -41,32 +39,20 @@ class Labels:
         return not sliced or self._find(name) is not None
 
     def complete(self, name: str, place: Place) -> Place:
-        """Add what the tables say of a scan to what its path says.
+        """Add what the tables say of a scan to what its path says (see `complete_place`)."""
+        return complete_place(place, self._find(name) or self._find(without_slice(name)))
 
-        The folder's label counts before the table's, and the table's before the file name's.
-        """
-        told = self._find(name) or self._find(without_slice(name))
-        if told is None:
-            return place
-        label = Diagnosis.__members__.get(told.label.upper())
-        return replace(
-            place,
-            label=place.label if place.by_folder or not told.label else label,
-            patient=told.patient or place.patient,
-            conflict=place.conflict or bool(label and place.label and label is not place.label),
-        )
-
-    def _find(self, name: str) -> Told | None:
+    def _find(self, name: str) -> TableRow | None:
         return self._rows.get(name) or self._bases.get(_base(name))
 
 
-def read_labels(data: bytes, name: str) -> dict[str, Told]:
+def read_labels(data: bytes, name: str) -> dict[str, TableRow]:
     """Read a table's rows by file; none where it has no column for files or none for labels.
 
     Args:
         data: the bytes of a CSV, in UTF-8, split by commas, semicolons or tabs. Columns: `file`
-            (or `filename`, `image`, …), `label` (or `diagnosis`, `class`, …), maybe `patient`
-            and `slice` (from 1).
+            (or `filename`, `image`, …), `label` (or `diagnosis`, `class`, …), maybe `patient`,
+            `source` and `slice` (from 1).
         name: what error messages call it.
 
     Raises:
@@ -83,19 +69,19 @@ def read_labels(data: bytes, name: str) -> dict[str, Told]:
             "Save it again, or remove it."
         ) from error
     columns = {(key or "").strip().lower(): key for key in (rows[0] if rows else {})}
-    file, label, patient, slice_ = (
+    file, label, patient, source, slice_ = (
         next((columns[word] for word in words if word in columns), None)
-        for words in (_FILES, _LABELS, _PATIENTS, _SLICES)
+        for words in (_FILES, _LABELS, _PATIENTS, _SOURCES, _SLICES)
     )
     if file is None or label is None:
         return {}
-    told = {}
+    said = {}
     for row in rows:
         place = _cell(row, file).replace("\\", "/").removeprefix("./")
         number = _cell(row, slice_)
         key = slice_name(place, int(number) - 1) if number.isdecimal() else place
-        told[key] = Told(_cell(row, label), _cell(row, patient))
-    return told
+        said[key] = TableRow(_cell(row, label), _cell(row, patient), _cell(row, source))
+    return said
 
 
 def _cell(row: dict[str, str], column: str | None) -> str:

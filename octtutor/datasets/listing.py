@@ -1,17 +1,18 @@
-"""Listings of scans: a CSV with a row a scan, `sha256,label,patient,name` and maybe `file`."""
+"""Listings of scans: a CSV with a row a scan, `sha256,label,patient,name`, maybe more."""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.images import write_atomically
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 
 COLUMNS = ("sha256", "label", "patient", "name", "file")
+"""A further one, `source`, is read where it is there (see `layout.Place.source`)."""
 
 
 def write_listing(path: Path, rows: Iterable[dict[str, str]]) -> int:
@@ -52,13 +53,16 @@ def read_listing(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def draw_listing(rows: list[dict[str, str]], per_class: int, seed: int) -> list[dict[str, str]]:
+def draw_listing(
+    rows: list[dict[str, str]], per_class: int, seed: int, keys: Sequence[str] = OCT2017_SCHEME.keys
+) -> list[dict[str, str]]:
     """Draw as many scans of each class, at random and without regard to patients.
 
     Args:
         rows: of a listing.
         per_class: scans of each class.
         seed: the same seed draws the same scans of the same rows, in whatever order they come.
+        keys: of the classes, in order; scans of others are not drawn.
 
     Returns:
         The drawn rows, by class and name.
@@ -68,7 +72,7 @@ def draw_listing(rows: list[dict[str, str]], per_class: int, seed: int) -> list[
     """
     rng = np.random.default_rng(seed)
     drawn = []
-    for label in LABELS:
+    for label in keys:
         own = sorted((row for row in rows if row["label"] == label), key=lambda row: row["sha256"])
         if len(own) < per_class:
             raise BadInputError(

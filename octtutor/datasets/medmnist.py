@@ -13,12 +13,12 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import MIN_SIDE, Pixels, check_size, to_png
 from octtutor.datasets.layout import SPLITS
 from octtutor.errors import BadArchiveError, BadInputError, BadScanError
+from octtutor.limits import MAX_MEDMNIST_SCANS
 
-_MOST_SCANS = 500_000
 _NAMED = re.compile(r"octmnist", re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ class Part:
 
     split: str
     shape: tuple[int, int, int]
-    labels: tuple[Diagnosis, ...]
+    labels: tuple[str, ...]
 
 
 class Arrays:
@@ -108,7 +108,7 @@ class Arrays:
                 )
             check_size(part.shape[1:], self._name)
 
-    def _labels(self) -> list[Diagnosis]:
+    def _labels(self) -> list[str]:
         return [label for part in self.parts for label in part.labels]
 
     def _start(self, split: str) -> IO[bytes]:
@@ -136,7 +136,7 @@ def _small_array(file: IO[bytes]) -> npt.NDArray[np.generic]:
     """Read a split's labels, whose number is bounded."""
     shape, order, kind = _npy_header(file)
     count = int(np.prod(shape))
-    if count > _MOST_SCANS or kind.hasobject or order:
+    if count > MAX_MEDMNIST_SCANS or kind.hasobject or order:
         raise ValueError(f"{count} labels")
     return np.frombuffer(file.read(count * kind.itemsize), kind).reshape(shape)
 

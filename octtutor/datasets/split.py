@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS
 from octtutor.errors import BadInputError
 
 HELD_OUT = 0.15
 """Share of each class that is held out, by patient, when no validation set is given."""
 
 
-def check_patients(labels: Sequence[Diagnosis], patients: Sequence[str], least: int) -> None:
+def check_patients(labels: Sequence[str], patients: Sequence[str], least: int) -> None:
     """Refuse scans of which a class has too few patients to train on.
 
     Args:
@@ -39,7 +39,7 @@ def check_patients(labels: Sequence[Diagnosis], patients: Sequence[str], least: 
 
 
 def draw_held_out(
-    labels: Sequence[Diagnosis], patients: Sequence[str], seed: int
+    labels: Sequence[str], patients: Sequence[str], seed: int
 ) -> tuple[list[int], list[int]]:
     """Split off `HELD_OUT` of each class by patient, so that both sides have every class.
 
@@ -64,7 +64,7 @@ def draw_held_out(
 
 
 def split_by_patient(
-    labels: Sequence[Diagnosis], patients: Sequence[str], fraction: float, seed: int
+    labels: Sequence[str], patients: Sequence[str], fraction: float, seed: int
 ) -> tuple[list[int], list[int]]:
     """Draw a part of the patients for validation, class by class.
 
@@ -79,11 +79,11 @@ def split_by_patient(
         drawn until every class has about its share held out, and at least one scan where the
         patients allow it; none is drawn who has all of a class, or much more than its share.
     """
-    theirs: dict[str, Counter[Diagnosis]] = {}
+    theirs: dict[str, Counter[str]] = {}
     for label, patient in zip(labels, patients, strict=True):
         theirs.setdefault(patient, Counter())[label] += 1
     share = {label: fraction * count for label, count in Counter(labels).items()}
-    left, taken = Counter(labels), Counter[Diagnosis]()
+    left, taken = Counter(labels), Counter[str]()
     held: set[str] = set()
 
     def can_go(patient: str) -> bool:
@@ -108,7 +108,7 @@ def split_by_patient(
 
 
 def split_folds(
-    labels: Sequence[Diagnosis], patients: Sequence[str], folds: int, seed: int
+    labels: Sequence[str], patients: Sequence[str], folds: int, seed: int
 ) -> list[list[int]]:
     """Cut scans into folds for cross-validation, no patient in two of them.
 

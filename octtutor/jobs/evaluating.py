@@ -8,18 +8,21 @@ import logging
 import os
 import shutil
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+import pydantic.dataclasses
+from filelock import Timeout
 
+from octtutor.core.validation import read_json
 from octtutor.datasets.images import write_atomically
 from octtutor.errors import BadInputError, ModelError, OctTutorError, SettingsError
+from octtutor.jobs.following import Following
+from octtutor.jobs.job_folders import find_folder, in_turn, new_folder
 from octtutor.jobs.spawning import PRIORITY, spawn
 from octtutor.jobs.state import (
     CUT_OFF,
@@ -34,22 +37,20 @@ from octtutor.jobs.state import (
     read_state,
     write_state,
 )
-from octtutor.model.backend import import_keras_quietly
-from octtutor.model.card import read_card
-from octtutor.model.explaining import DEFAULT_METHOD
-from octtutor.model.inspection import PICTURES
+from octtutor.model.explain.methods import DEFAULT_METHOD
+from octtutor.model.measure.inspection import PICTURES
+from octtutor.model.network.backend import import_keras_quietly
+from octtutor.model.network.card import read_card
 
 ORDER = "evaluation.json"
 _UPLOAD = "upload"
 """The folder, within an evaluation's, of scans that are its own; removed when it ends."""
-_EVERY = 0.5
-"""Seconds between two states on disk."""
 _CUT_OFF = "Its process was ended from outside, for want of memory perhaps. Evaluate again."
 _log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
+@pydantic.dataclasses.dataclass(frozen=True, slots=True)
 class EvaluationOrder:
     """What an educator ordered."""
 
@@ -67,6 +68,8 @@ class EvaluationOrder:
     method: str = DEFAULT_METHOD
     """Of the maps."""
     by: str = ""
+    deck: str = ""
+    """Whose scans they are; empty where they are no deck's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,7 @@ class Evaluations:
     def prepare(self, order: EvaluationOrder, upload: Path | None = None) -> Path:
         """Write an evaluation's folder without starting it (see `start`); return the folder."""
         order = replace(order, model_sha256=read_card(Path(order.model)).weights_sha256)
-        stamp = self._clock().strftime("%Y%m%d-%H%M%S")
-        folder = self._root / f"{stamp}-{uuid.uuid4().hex[:6]}"
+        folder = new_folder(self._root, self._clock())
         if upload is not None:
             order = replace(order, data=str(_move(upload, folder / _UPLOAD)))
         write_atomically(folder / ORDER, json.dumps(asdict(order)).encode())
@@ -148,9 +150,8 @@ class Evaluations:
         Raises:
             BadInputError: there is none.
         """
-        folder = self._root / evaluation_id
-        plain = Path(evaluation_id).name == evaluation_id and not evaluation_id.startswith(".")
-        if not evaluation_id or not plain or not (folder / ORDER).is_file():
+        folder = find_folder(self._root, evaluation_id, ORDER)
+        if folder is None:
             raise BadInputError(
                 f"There is no evaluation {evaluation_id[:60]!r} (any more). Choose another."
             )
@@ -174,7 +175,9 @@ def main(folder: Path) -> int:
     try:
         with living(folder):
             try:
-                with _turn(folder):
+                with in_turn(folder) as is_its_turn:
+                    if not is_its_turn:
+                        raise BadInputError("Stopped before it began.")
                     _evaluate(folder)
             finally:
                 shutil.rmtree(folder / _UPLOAD, ignore_errors=True)
@@ -190,8 +193,9 @@ def main(folder: Path) -> int:
 
 
 def _evaluate(folder: Path) -> None:
-    order, follow = _read_order(folder), _Follow(folder)
-    follow.begin("loading the model")
+    order, first = _read_order(folder), replace(read_state(folder), status=RUNNING)
+    first = replace(first, phase="loading the model", pid=os.getpid())
+    follow = Following(folder, first, "Stopped. Nothing was kept.")
     model = Path(order.model)
     if read_card(model).weights_sha256 != order.model_sha256:
         raise ModelError(
@@ -199,78 +203,20 @@ def _evaluate(folder: Path) -> None:
             "Evaluate again."
         )
     import_keras_quietly()
-    from octtutor.model.inspecting import inspect
+    from octtutor.model.measure.inspecting import inspect
 
-    told = inspect(
+    facts = inspect(
         model,
         Path(order.data),
         folder,
-        follow.of("answering and explaining"),
-        follow.of("corrupted copies") if order.corrupted else None,
+        partial(follow.tell, "answering and explaining"),
+        partial(follow.tell, "corrupted copies") if order.corrupted else None,
         synthetic=order.synthetic,
         method=order.method,
         title=order.title,
     )
     kept = ("n", "patients", "accuracy", "accuracy_ci", "weighted_error", "leaky")
-    follow.end({key: told[key] for key in kept})
-
-
-class _Follow:
-    """Writes how far an evaluation is, and ends it when somebody asks for that."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._state = folder, read_state(folder)
-        self._written = self._begun = 0.0
-        self._phase, self._first = "", 0
-
-    def of(self, phase: str) -> Callable[[int, int], None]:
-        """Return a progress function of a part of the work."""
-
-        def progress(done: int, total: int) -> None:
-            if phase != self._phase:
-                self._phase, self._begun, self._first = phase, time.monotonic(), done
-            if (self._folder / STOP).exists():
-                raise BadInputError("Stopped. Nothing was kept.")
-            if time.monotonic() - self._written >= _EVERY or done == total:
-                self._tell(phase, done, total)
-
-        return progress
-
-    def _tell(self, phase: str, done: int, total: int) -> None:
-        self._written = time.monotonic()
-        seconds = self._written - self._begun
-        pace = (done - self._first) / seconds if seconds > 0 else 0.0
-        left = (total - done) / pace if pace else None
-        self._write(phase=phase, step=done, steps=total, scans_per_second=pace, seconds_left=left)
-
-    def begin(self, phase: str) -> None:
-        self._write(status=RUNNING, phase=phase, pid=os.getpid())
-
-    def end(self, outcome: dict[str, object]) -> None:
-        self._write(status=DONE, phase="", seconds_left=None, outcome=outcome)
-
-    def _write(self, **changes: object) -> None:
-        now = datetime.now(UTC).isoformat()
-        self._state = replace(self._state, updated_at=now, **changes)  # type: ignore[arg-type]
-        write_state(self._folder, self._state)
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Wait until no other evaluation of this server runs."""
-    lock = FileLock(folder.parent / ".turn.lock")
-    while True:
-        if (folder / STOP).exists():
-            raise BadInputError("Stopped before it began.")
-        try:
-            lock.acquire(timeout=0.5)
-            break
-        except Timeout:
-            continue
-    try:
-        yield
-    finally:
-        lock.release()
+    follow.end({key: facts[key] for key in kept})
 
 
 def _fail(folder: Path, message: str) -> int:
@@ -293,14 +239,16 @@ def _move(upload: Path, folder: Path) -> Path:
 
 
 def _read_order(folder: Path) -> EvaluationOrder:
+    def refuse(why: object) -> BadInputError:
+        return BadInputError(
+            f"Expected {ORDER} in {folder.name!r}. It cannot be read ({why}). Evaluate again."
+        )
+
     try:
-        raw = json.loads((folder / ORDER).read_text("utf-8"))
-        known = {field.name for field in fields(EvaluationOrder)}
-        return EvaluationOrder(**{key: value for key, value in raw.items() if key in known})
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BadInputError(
-            f"Expected {ORDER} in {folder.name!r}. It cannot be read ({error}). Evaluate again."
-        ) from error
+        data = (folder / ORDER).read_bytes()
+    except OSError as error:
+        raise refuse(error) from error
+    return read_json(EvaluationOrder, data, refuse)
 
 
 if __name__ == "__main__":

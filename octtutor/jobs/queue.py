@@ -3,20 +3,18 @@
 import os
 import shutil
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from octtutor.errors import BadInputError
-from octtutor.jobs.estimate import ESTIMATE, read_estimate
-from octtutor.jobs.order import ORDER, Order, read_order, write_order
-from octtutor.jobs.spawning import spawn
+from octtutor.jobs.estimate import ESTIMATE, Estimate, read_estimate
+from octtutor.jobs.job_folders import find_folder, new_folder
+from octtutor.jobs.spawning import JOB_PROCESS, spawn
 from octtutor.jobs.state import (
     CUT_OFF,
     DRAFT,
@@ -28,6 +26,7 @@ from octtutor.jobs.state import (
     read_state,
     write_state,
 )
+from octtutor.jobs.training_order import ORDER, TrainingOrder, read_order, write_order
 
 MODEL, RUN = "model", "run"
 """The folders, within a job's, of the model that it makes, and of its checkpoints."""
@@ -42,7 +41,7 @@ class Job:
 
     id: str
     folder: Path
-    order: Order
+    order: TrainingOrder
     state: State
 
     @property
@@ -52,7 +51,7 @@ class Job:
         return made if (made / "card.json").exists() else None
 
     @property
-    def estimate(self) -> dict[str, Any] | None:
+    def estimate(self) -> Estimate | None:
         """What `Jobs.measure` found, None before that (see `read_estimate`)."""
         return read_estimate(self.folder)
 
@@ -64,18 +63,17 @@ class Jobs:
         """Use a folder; it is made at the first `draft`. `env` is added to a job's process."""
         self._root, self._clock, self._env = root, clock, dict(env or {})
 
-    def draft(self, order: Order) -> Job:
+    def draft(self, order: TrainingOrder) -> Job:
         """Prepare a job without starting it; plans that nobody started in a day are removed."""
         for job in self.all():
             if time.time() - (job.folder / ORDER).stat().st_mtime > _KEPT:
                 self.discard(job.id)
-        stamp = self._clock().strftime("%Y%m%d-%H%M%S")
-        folder = self._root / f"{stamp}-{uuid.uuid4().hex[:6]}"
+        folder = new_folder(self._root, self._clock())
         write_order(folder, order)
         write_state(folder, State())
         return self.get(folder.name)
 
-    def amend(self, job_id: str, order: Order) -> Job:
+    def amend(self, job_id: str, order: TrainingOrder) -> Job:
         """Change what was ordered, before it is started.
 
         Raises:
@@ -97,7 +95,7 @@ class Jobs:
         """Begin to measure, in a process of its own, how long a job will take here."""
         job = self.get(job_id)
         (job.folder / ESTIMATE).unlink(missing_ok=True)
-        self._spawn("octtutor.jobs.estimate", job.folder)
+        self._spawn(JOB_PROCESS, job.folder, ["estimate", str(job.folder)])
 
     def start(self, job_id: str) -> Job:
         """Start a drafted job in a process of its own; it waits while another runs.
@@ -137,9 +135,8 @@ class Jobs:
         Raises:
             BadInputError: there is none.
         """
-        folder = self._root / job_id
-        plain = Path(job_id).name == job_id and not job_id.startswith(".")
-        if not job_id or not plain or not folder.is_dir():
+        folder = find_folder(self._root, job_id, ORDER)
+        if folder is None:
             raise BadInputError(f"There is no job {job_id[:60]!r}. See `octtutor jobs list`.")
         return Job(job_id, folder, read_order(folder), read_state(folder))
 
@@ -187,8 +184,8 @@ class Jobs:
         write_state(job.folder, state)
         self._spawn("octtutor.jobs.worker", job.folder)
 
-    def _spawn(self, module: str, folder: Path) -> None:
-        spawn(module, folder, {**_few_threads(), **os.environ, **self._env})
+    def _spawn(self, module: str, folder: Path, words: Sequence[str] | None = None) -> None:
+        spawn(module, folder, {**_few_threads(), **os.environ, **self._env}, words)
 
 
 def _few_threads() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The part of a job that trains, in a process of its own (see `worker`).
 
-python -m octtutor.jobs.run FOLDER
+python -m octtutor.job_process train FOLDER
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,19 +20,17 @@ from typing import Any
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.listing import read_listing, write_listing
 from octtutor.errors import OctTutorError
-from octtutor.jobs.gauges import read_gauges
-from octtutor.jobs.order import Order, read_order
+from octtutor.jobs.machine_load import read_machine_load
 from octtutor.jobs.queue import MODEL, RUN
 from octtutor.jobs.state import DONE, FAILED, STOP, State, read_state, write_state
+from octtutor.jobs.training_order import TrainingOrder, read_order
 from octtutor.jobs.worker import NO_MEMORY, tells_no_memory
-from octtutor.model.backend import import_keras_quietly
+from octtutor.model.measure.kept_comparison import COMPARISON, DIFFERING
+from octtutor.model.network.backend import import_keras_quietly
 from octtutor.settings import Settings
 
 TRAINING = "training"
 """The phase in which the epochs are those of the model to be made."""
-COMPARISON = "comparison.json"
-DIFFERING = "differing"
-"""The folder, within a job's, of pictures of the scans on which old and new model differ."""
 _EVERY = 0.5
 """Seconds between two looks of the state on disk."""
 _log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class Reporter:
             batch=batch,
             epochs=epochs,
             history=_kept_history(folder),
-            gauges=read_gauges(),
+            gauges=read_machine_load(),
         )
         self._work = TRAINING
         self._written = 0.0
@@ -105,7 +104,7 @@ class Reporter:
         if not force and time.monotonic() - self._written < _EVERY:
             return
         if time.monotonic() - self._written >= _EVERY:  # a load needs a while to be measured
-            self._state = replace(self._state, gauges=read_gauges())
+            self._state = replace(self._state, gauges=read_machine_load())
         self._written = time.monotonic()
         now = datetime.now(UTC).isoformat()
         write_state(self._folder, replace(self._state, updated_at=now))
@@ -115,11 +114,11 @@ class Reporter:
         self.write()
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, read_settings: Callable[[], Settings]) -> int:
     """Train as ordered; return the exit status."""
     _die_with_parent()
     try:
-        _train(folder)
+        _train(folder, read_settings())
     except OctTutorError as error:
         _fail(folder, " ".join(str(error).split()))
     except Exception as error:
@@ -132,14 +131,13 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _train(folder: Path) -> None:
-    settings = Settings.from_env(os.environ)
+def _train(folder: Path, settings: Settings) -> None:
     order = read_order(folder)
     import_keras_quietly()
     from octtutor.jobs.planning import open_cache, to_plan
-    from octtutor.model.card import read_card
-    from octtutor.model.loop import Watch
-    from octtutor.model.training import train
+    from octtutor.model.network.card import read_card
+    from octtutor.model.training.loop import Watch
+    from octtutor.model.training.train import train
 
     plan = to_plan(order, settings)
     reporter = Reporter(folder, plan.recipe.batch, plan.recipe.epochs)
@@ -156,7 +154,7 @@ def _train(folder: Path) -> None:
     if not (made / "card.json").exists():
         train(plan, made, reporter.on_load, watch, open_cache(settings))
     card = read_card(made)
-    reporter.end(outcome=card.figures, message=_told(folder, card.recipe))
+    reporter.end(outcome=card.figures, message=_closing_message(folder, card.recipe))
     if order.compare_with:
         reporter.on_phase("comparing with the model in use")
         _compare(folder, order, settings)
@@ -172,29 +170,29 @@ def _kept_history(folder: Path) -> tuple[dict[str, float], ...]:
         return ()
 
 
-def _told(folder: Path, recipe: dict[str, Any]) -> str:
+def _closing_message(folder: Path, recipe: dict[str, Any]) -> str:
     """Say why the run ended early, after what the job had to say before."""
     before, why = read_state(folder).message, recipe.get("stopped")
     ended = f"Ended early: {why}. Kept: {recipe['kept']}." if why else ""
     return before if ended and ended in before else f"{before} {ended}".strip()
 
 
-def _compare(folder: Path, order: Order, settings: Settings) -> None:
+def _compare(folder: Path, order: TrainingOrder, settings: Settings) -> None:
     """Compare the new model with the one that was in use, on the scans that were held out."""
-    from octtutor.model.comparison import compare, difference_maps, side_by_side
-    from octtutor.model.registry import find_model
+    from octtutor.model.measure.comparison import compare, difference_maps, side_by_side
+    from octtutor.model.serve.model_registry import find_model
 
     current = find_model(str(order.compare_with), settings.model_folders)
     data = Path(order.val) if order.val else _held_out(folder, order)
-    told = compare(current, folder / MODEL, data)
-    write_atomically(folder / COMPARISON, json.dumps(told).encode())
-    for number, item in enumerate(difference_maps(told, current, folder / MODEL, data, 24)):
+    facts = compare(current, folder / MODEL, data)
+    write_atomically(folder / COMPARISON, json.dumps(facts).encode())
+    for number, item in enumerate(difference_maps(facts, current, folder / MODEL, data, 24)):
         write_atomically(folder / DIFFERING / f"{number:02d}.png", side_by_side(item))
 
 
-def _held_out(folder: Path, order: Order) -> Path:
+def _held_out(folder: Path, order: TrainingOrder) -> Path:
     """Write the listing of the scans that the run itself held out; return its place."""
-    from octtutor.model.folder import HELD_OUT_SCANS
+    from octtutor.model.network.model_folder import HELD_OUT_SCANS
 
     held = {row["sha256"] for row in read_listing(folder / MODEL / HELD_OUT_SCANS)}
     place = folder / "held_out.csv"
@@ -215,9 +213,3 @@ def _fail(folder: Path, message: str) -> None:
     state: State = replace(read_state(folder), updated_at=now)
     with suppress(OctTutorError):  # a disk that is full may have no room for this either
         write_state(folder, replace(state, status=FAILED, message=message, seconds_left=None))
-
-
-if __name__ == "__main__":
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # educators read this log
-    sys.exit(main(Path(sys.argv[1])))

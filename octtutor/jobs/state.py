@@ -4,12 +4,15 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from filelock import FileLock, Timeout
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
 
+from octtutor.core.validation import read_json
 from octtutor.datasets.images import write_atomically
 
 STATE, LOG, STOP, ALIVE = "state.json", "log.txt", "stop", "alive.lock"
@@ -21,13 +24,24 @@ _ENDING = 60.0
 _KILLED = "Its process was ended from outside. Resume goes on after the last complete epoch."
 DRAFT = "draft"
 """Prepared, not started."""
+_STATUSES = (DRAFT, WAITING, RUNNING, DONE, FAILED, CUT_OFF)
+if TYPE_CHECKING:
+    Number = float
+else:
+    Number = int | float  # an epoch stays a whole number
+
+
+def _check_status(status: str) -> str:
+    if status not in _STATUSES:
+        raise ValueError(f"one of {', '.join(_STATUSES)}")
+    return status
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """A job's progress, as its process last wrote it."""
 
-    status: str = DRAFT
+    status: Annotated[str, AfterValidator(_check_status)] = DRAFT
     phase: str = ""
     """What it is doing now, in words."""
     message: str = ""
@@ -48,10 +62,10 @@ class State:
     seconds_left: float | None = None
     loss: float | None = None
     accuracy: float | None = None
-    history: tuple[dict[str, float], ...] = ()
-    gauges: dict[str, float] = field(default_factory=dict)
+    history: tuple[dict[str, Number], ...] = ()
+    gauges: dict[str, float] = Field(default_factory=dict)
     """`cpu`, `memory`, `gpu`, `gpu_memory`: shares in [0, 1]; what cannot be read is missing."""
-    outcome: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = Field(default_factory=dict)
     """Figures of the model that was made."""
 
 
@@ -86,15 +100,11 @@ def _is_starting(folder: Path, state: State) -> bool:
 
 def _read(folder: Path) -> State:
     try:
-        raw = json.loads((folder / STATE).read_text("utf-8"))
+        return read_json(State, (folder / STATE).read_bytes(), ValueError)
     except FileNotFoundError:
         return State()
     except (OSError, ValueError) as error:
         return State(CUT_OFF, message=f"Its state cannot be read ({error}). Resume goes on.")
-    known = {entry.name for entry in fields(State)}
-    values = {key: value for key, value in raw.items() if key in known}
-    values["history"] = tuple(values.get("history", ()))
-    return State(**values)
 
 
 @contextmanager

@@ -11,30 +11,27 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from octtutor.errors import OctTutorError
-from octtutor.jobs.order import read_order, write_order
-from octtutor.jobs.spawning import PRIORITY
+from octtutor.jobs.job_folders import in_turn
+from octtutor.jobs.spawning import JOB_PROCESS, PRIORITY
 from octtutor.jobs.state import (
     CUT_OFF,
     FAILED,
     LOG,
     RUNNING,
-    STOP,
     WAITING,
     State,
     living,
     read_state,
     write_state,
 )
+from octtutor.jobs.training_order import read_order, write_order
 
 NO_MEMORY = 75
 """The child's exit status when it could not get memory."""
@@ -62,33 +59,11 @@ def tells_no_memory(text: str) -> bool:
 
 
 def _wait_and_work(folder: Path) -> None:
-    with _turn(folder):
-        if not (folder / STOP).exists():
+    with in_turn(folder) as is_its_turn:
+        if is_its_turn:
             _work(folder)
         else:
             _write(folder, status=FAILED, message="Stopped before it began.")
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Wait until no other job of this server runs and no earlier one waits."""
-    lock = FileLock(folder.parent / ".turn.lock")
-    while not (folder / STOP).exists():
-        if not _earlier(folder):
-            try:
-                with lock.acquire(timeout=0):
-                    yield
-                    return
-            except Timeout:
-                pass
-        time.sleep(0.5)
-    yield
-
-
-def _earlier(folder: Path) -> bool:
-    own = read_state(folder).queued_at
-    others = [read_state(path) for path in folder.parent.glob("[!.]*") if path != folder]
-    return any(state.status == WAITING and state.queued_at < own for state in others)
 
 
 def _work(folder: Path) -> None:
@@ -116,7 +91,7 @@ def _run_child(folder: Path) -> int:
     (folder / ".mark").write_text(str(mark))
     with (folder / LOG).open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "octtutor.jobs.run", str(folder)],
+            [sys.executable, "-m", JOB_PROCESS, "train", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -149,14 +124,14 @@ def _kills() -> int:
 def _halve(folder: Path) -> bool:
     """Halve the batch of the order; False, and failed, where it cannot be smaller."""
     state, order = read_state(folder), read_order(folder)
-    batch = order.batch or state.batch or 32
+    batch = order.settings.get("batch") or state.batch or 32
     if batch <= 1:
         _write(folder, status=FAILED, message="Not enough memory, even for one scan at a time.")
         return False
     write_order(folder, order.halved(batch))
-    told = f"Out of memory with {batch} scans a step: going on with {max(1, batch // 2)}."
-    _log.warning(told)
-    _write(folder, message=told)
+    facts = f"Out of memory with {batch} scans a step: going on with {max(1, batch // 2)}."
+    _log.warning(facts)
+    _write(folder, message=facts)
     return True
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.errors import BadInputError
 from octtutor.phantom.anatomy import Anatomy, Layer
-from octtutor.phantom.scan import Phantom, checked_size, make
-
-TABLE = "cases.csv"
-"""The table's name; a folder that holds it is a finished deck."""
+from octtutor.phantom.deck_table import TABLE, CaseRow, write_table
+from octtutor.phantom.synthetic_scan import Phantom, checked_size, make
 
 FIRST_PATIENT = 9_000_001
 """Patients are numbered from here: seven digits, beyond those of OCT2017."""
@@ -51,52 +49,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class CaseRow:
-    """One row of `cases.csv`.
-
-    Attributes:
-        file: path of the scan within the deck, with `/`.
-        label: the diagnosis.
-        patient: seven digits; every scan is of another patient.
-        synthetic: always "true".
-        mask: path of the lesion mask within the deck, with `/`.
-        findings: what the scan shows, joined with `; `.
-        seed: `SEED:INDEX`, the two numbers of the case's `numpy.random.SeedSequence`.
-        difficulty: easy, typical or hard, by the rule of `octtutor.phantom.difficulty`.
-        severity: of the disease, 0 to 1.
-        look_alikes: what in the scan looks like something else, joined with `; `.
-        kinds: `finding: kind, kind`, joined with `; `.
-        eye: OD (right, the disc to the right) or OS.
-        height: of the scan, pixels.
-        width: of the scan, pixels.
-        boundaries: path of the CSV of the layers' boundaries, with `/`.
-        finding_masks: paths of the findings' own masks, in the order of `findings`.
-    """
-
-    file: str
-    label: str
-    patient: str
-    synthetic: str
-    mask: str
-    findings: str
-    seed: str
-    difficulty: str
-    severity: str
-    look_alikes: str
-    kinds: str
-    eye: str
-    height: str
-    width: str
-    boundaries: str
-    finding_masks: str
-
-    def paths(self) -> list[str]:
-        """Return the paths of all its files."""
-        return [self.file, self.mask, self.boundaries, *self.finding_masks.split("; ")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
+class CaseToDraw:
     """One case to draw."""
 
     index: int
@@ -139,7 +92,7 @@ def write_deck(
     """
     _check_numbers(per_class, seed, workers)
     size = None if size is None else checked_size(size)
-    orders = [_order(index, seed, size) for index in range(per_class * len(LABELS))]
+    orders = [case_to_draw(index, seed, size) for index in range(per_class * len(LABELS))]
     return write_cases(folder, orders, progress, workers)
 
 
@@ -154,7 +107,7 @@ def write_chosen(
         BadInputError: the folder holds something else, or cannot be written.
     """
     orders = [
-        _Order(index, label, seed, _own_size(seed, index), str(FIRST_PATIENT + place), False)
+        CaseToDraw(index, label, seed, _own_size(seed, index), str(FIRST_PATIENT + place), False)
         for place, (label, index) in enumerate(chosen)
     ]
     return write_cases(folder, orders, None, None)
@@ -162,7 +115,7 @@ def write_chosen(
 
 def write_cases(
     folder: str | os.PathLike[str],
-    orders: list[_Order],
+    orders: list[CaseToDraw],
     progress: Progress | None,
     workers: int | None,
 ) -> tuple[CaseRow, ...]:
@@ -173,7 +126,7 @@ def write_cases(
         _check_room(target, orders)
         with _workshop(target) as draft:
             rows = _draw(draft, orders, progress, workers)
-            _write_table(draft / TABLE, rows)
+            write_table(draft / TABLE, rows)
             _move(draft, target, rows)
     except OSError as error:
         raise BadInputError(
@@ -183,10 +136,12 @@ def write_cases(
     return rows
 
 
-def _order(index: int, seed: int, size: tuple[int, int] | None) -> _Order:
+def case_to_draw(index: int, seed: int, size: tuple[int, int] | None) -> CaseToDraw:
     """Return case number `index`; classes take turns, so numbers never shift."""
     label = LABELS[index % len(LABELS)]
-    return _Order(index, label, seed, size or _own_size(seed, index), str(FIRST_PATIENT + index))
+    return CaseToDraw(
+        index, label, seed, size or _own_size(seed, index), str(FIRST_PATIENT + index)
+    )
 
 
 def _own_size(seed: int, index: int) -> tuple[int, int]:
@@ -223,7 +178,7 @@ def _check_folder(target: Path) -> None:
         )
 
 
-def _check_room(target: Path, orders: list[_Order]) -> None:
+def _check_room(target: Path, orders: list[CaseToDraw]) -> None:
     """Refuse a deck that would fill the disk."""
     place = next(path for path in (target, *target.absolute().parents) if path.exists())
     pixels = sum(height * width for height, width in (order.size for order in orders))
@@ -247,7 +202,7 @@ def _workshop(target: Path) -> Iterator[Path]:
 
 
 def _draw(
-    draft: Path, orders: list[_Order], progress: Progress | None, workers: int | None
+    draft: Path, orders: list[CaseToDraw], progress: Progress | None, workers: int | None
 ) -> tuple[CaseRow, ...]:
     """Make and write every case in `draft`, and return the rows in the table's order."""
     rows = []
@@ -260,7 +215,9 @@ def _draw(
 
 
 @contextmanager
-def _drawn(draft: Path, orders: list[_Order], workers: int | None) -> Iterator[Iterable[CaseRow]]:
+def _drawn(
+    draft: Path, orders: list[CaseToDraw], workers: int | None
+) -> Iterator[Iterable[CaseRow]]:
     """Give the rows as they are drawn, in order, in this process or several."""
     count = workers or (1 if len(orders) <= _FEW else _cores())
     work = partial(_draw_case, draft)
@@ -317,7 +274,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _draw_case(draft: Path, order: _Order) -> CaseRow:
+def _draw_case(draft: Path, order: CaseToDraw) -> CaseRow:
     """Draw one case, write its files, and return its row."""
     rng = np.random.default_rng(np.random.SeedSequence([order.seed, order.index]))
     phantom = make(order.label, rng, order.size)
@@ -332,7 +289,7 @@ def _draw_case(draft: Path, order: _Order) -> CaseRow:
     return row
 
 
-def _row(order: _Order, phantom: Phantom) -> CaseRow:
+def _row(order: CaseToDraw, phantom: Phantom) -> CaseRow:
     """Return the row of a case."""
     stem = f"{order.label}-{order.patient}-1"
     findings, plan = phantom.findings, phantom.plan
@@ -386,14 +343,6 @@ def _write_boundaries(path: Path, anatomy: Anatomy) -> None:
     line = ",".join(["%d", "%.1f", *["%.2f"] * len(names), *["%.1f"] * len(names)])
     lines = [",".join(head), *(line % tuple(row) for row in table.tolist())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-
-
-def _write_table(path: Path, rows: tuple[CaseRow, ...]) -> None:
-    """Write `cases.csv`: UTF-8, comma, one line a case."""
-    with path.open("w", encoding="utf-8", newline="") as table:
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(field.name for field in fields(CaseRow))
-        writer.writerows(astuple(row) for row in rows)
 
 
 def _move(draft: Path, target: Path, rows: tuple[CaseRow, ...]) -> None:

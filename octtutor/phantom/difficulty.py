@@ -46,7 +46,7 @@ _MOST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CasePlan:
     """What a case is to be, before it is drawn.
 
     Attributes:
@@ -82,7 +82,7 @@ def rate(label: Diagnosis, severity: float, look_alikes: int) -> Difficulty:
     return Difficulty.TYPICAL if left >= _TYPICAL else Difficulty.HARD
 
 
-def plan(label: Diagnosis, rng: Generator, difficulty: Difficulty | None) -> Plan:
+def plan(label: Diagnosis, rng: Generator, difficulty: Difficulty | None) -> CasePlan:
     """Draw severity and look-alikes, so that the case is as difficult as asked.
 
     Raises:
@@ -101,7 +101,7 @@ def plan(label: Diagnosis, rng: Generator, difficulty: Difficulty | None) -> Pla
     ranked = sorted(range(len(LOOK_ALIKES)), key=lambda k: (chances[k] >= _CHANCES[k], order[k]))
     names = tuple(LOOK_ALIKES[k] for k in sorted(ranked[:count]))
     off_centre = float(beside) if LOOK_ALIKES[2] in names else None
-    return Plan(label, float(severity), names, off_centre)
+    return CasePlan(label, float(severity), names, off_centre)
 
 
 def _range(wanted: Difficulty, look_alikes: int) -> tuple[float, float]:

@@ -3,7 +3,8 @@
 import os
 
 from octtutor.core.diagnosis import Diagnosis
-from octtutor.phantom.deck import CaseRow, write_chosen
+from octtutor.phantom.deck import write_chosen
+from octtutor.phantom.deck_table import CaseRow
 
 EMBEDDED_SEED = 2026
 

@@ -6,74 +6,85 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, PENALTY
+from octtutor.core.scheme import Scheme
 from octtutor.stats.intervals import Figure, by_patient, share_by_patient, wilson
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
-_URGENT = np.array([label.is_urgent for label in LABELS])
+Bools = npt.NDArray[np.bool_]
+Costs = Sequence[Sequence[int]]
+"""What each answer costs: rows are the truth, columns the answer (`Scheme.cost_rows`)."""
 
 
-def confusion(truth: Ints, answer: Ints) -> Ints:
+def confusion(truth: Ints, answer: Ints, classes: int) -> Ints:
     """Count answers by truth.
 
     Args:
-        truth: int (n,), index into LABELS.
-        answer: int (n,), index into LABELS; other values (ungradable) are left out.
+        truth: int (n,), 0 to classes − 1.
+        answer: int (n,); other values (ungradable) are left out.
+        classes: how many there are.
 
     Returns:
-        int64 (4, 4): rows truth, columns answer.
+        int64 (classes, classes): rows truth, columns answer.
     """
-    matrix = np.zeros((len(LABELS), len(LABELS)), np.int64)
-    given = (answer >= 0) & (answer < len(LABELS))
+    matrix = np.zeros((classes, classes), np.int64)
+    given = (answer >= 0) & (answer < classes)
     np.add.at(matrix, (truth[given], answer[given]), 1)
     return matrix
 
 
-def weighted_error(matrix: Ints) -> float | None:
-    """Return Kermany's mean penalty a scan (0 perfect; always NORMAL 2.25), None without scans."""
+def weighted_error(matrix: Ints, costs: Costs) -> float | None:
+    """Return the mean cost a scan (0 perfect), None without scans."""
     n = int(matrix.sum())
-    return float((matrix * np.array(PENALTY)).sum() / n) if n else None
+    return float((matrix * np.array(costs)).sum() / n) if n else None
 
 
-def weighted_error_by_patient(truth: Ints, answer: Ints, patients: Sequence[str]) -> Figure:
+def weighted_error_by_patient(
+    truth: Ints, answer: Ints, patients: Sequence[str], costs: Costs
+) -> Figure:
     """Return the weighted error with an interval that resamples patients.
 
     Args:
-        truth: int (n,), index into LABELS; n at least 1.
-        answer: int (n,), index into LABELS.
+        truth: int (n,), a row of the costs; n at least 1.
+        answer: int (n,), a column of the costs.
         patients: the patient of each scan.
+        costs: what each answer costs.
     """
-    costs = np.array(PENALTY)[truth, answer]
-    return by_patient(lambda index: float(costs[index].mean()), patients)
+    paid = np.array(costs)[truth, answer]
+    return by_patient(lambda index: float(paid[index].mean()), patients)
 
 
-def sensitivity_of(matrix: Ints, classes: npt.NDArray[np.bool_]) -> Figure:
+def sensitivity_of(matrix: Ints, classes: Bools) -> Figure:
     """Return how many of the scans with one of `classes` were given one of them."""
     rows = matrix[classes]
     return wilson(int(rows[:, classes].sum()), int(rows.sum()))
 
 
-def specificity_of(matrix: Ints, classes: npt.NDArray[np.bool_]) -> Figure:
+def specificity_of(matrix: Ints, classes: Bools) -> Figure:
     """Return how many of the scans with none of `classes` were given none of them."""
     return sensitivity_of(matrix, ~classes)
 
 
-def per_class(matrix: Ints) -> dict[str, tuple[Figure, Figure]]:
-    """Return each class's sensitivity and specificity with Wilson intervals."""
-    classes = np.arange(len(LABELS))
+def per_class(matrix: Ints, keys: Sequence[str]) -> dict[str, tuple[Figure, Figure]]:
+    """Return each class's sensitivity and specificity with Wilson intervals, by key in order."""
+    classes = np.arange(len(keys))
     return {
-        str(label): (
+        key: (
             sensitivity_of(matrix, classes == index),
             specificity_of(matrix, classes == index),
         )
-        for index, label in enumerate(LABELS)
+        for index, key in enumerate(keys)
     }
+
+
+def urgent_of(scheme: Scheme) -> Bools:
+    """Return which diagnoses are referred urgently, bool (k,) in the scheme's order."""
+    return np.array([one.is_urgent for one in scheme.diagnoses], np.bool_)
 
 
 def brier(truth: Ints, probabilities: Floats) -> float:
     """Return the multi-class Brier score, 0 (sure and right) to 2 (Brier, 1950)."""
-    return float(((probabilities - np.eye(len(LABELS))[truth]) ** 2).sum(axis=1).mean())
+    return float(((probabilities - np.eye(probabilities.shape[1])[truth]) ** 2).sum(axis=1).mean())
 
 
 def calibration_error(truth: Ints, probabilities: Floats, bins: int = 15) -> float:
@@ -85,14 +96,20 @@ def calibration_error(truth: Ints, probabilities: Floats, bins: int = 15) -> flo
     return float(np.abs(gaps).sum() / len(truth))
 
 
-def auroc_urgent(truth: Ints, probabilities: Floats) -> float | None:
-    """Return the area under the ROC of urgent referral, None where one side is missing."""
+def auroc_urgent(truth: Ints, probabilities: Floats, classes: Bools) -> float | None:
+    """Return the area under the ROC of urgent referral, None where one side is missing.
+
+    Args:
+        truth: int (n,).
+        probabilities: float (n, k).
+        classes: bool (k,), which are urgent.
+    """
     from sklearn.metrics import roc_auc_score
 
-    urgent = _URGENT[truth]
+    urgent = classes[truth]
     if urgent.all() or not urgent.any():
         return None
-    return float(roc_auc_score(urgent, probabilities[:, _URGENT].sum(axis=1)))
+    return float(roc_auc_score(urgent, probabilities[:, classes].sum(axis=1)))
 
 
 def kappa(truth: Ints, answer: Ints) -> float | None:
@@ -104,13 +121,46 @@ def kappa(truth: Ints, answer: Ints) -> float | None:
     return float(cohen_kappa_score(truth, answer))
 
 
-def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -> dict[str, Any]:
+def figures_by_source(
+    truth: Ints,
+    probabilities: Floats,
+    patients: Sequence[str],
+    sources: Sequence[str],
+    scheme: Scheme,
+) -> dict[str, dict[str, Any]]:
+    """Return `model_figures` of each source's scans, by name; empty where no source is known.
+
+    Args:
+        truth: int (n,), index into the scheme's diagnoses.
+        probabilities: float (n, k), rows sum to 1.
+        patients: the patient of each scan.
+        sources: the source of each scan, an empty text where nobody knows; or none at all.
+        scheme: the list of the k diagnoses.
+    """
+    if not any(sources):
+        return {}
+    found = np.array(sources)
+    return {
+        source: model_figures(
+            truth[found == source],
+            probabilities[found == source],
+            [patients[index] for index in np.flatnonzero(found == source).tolist()],
+            scheme,
+        )
+        for source in sorted(set(sources))
+    }
+
+
+def model_figures(
+    truth: Ints, probabilities: Floats, patients: Sequence[str], scheme: Scheme
+) -> dict[str, Any]:
     """Return all figures of a network on scans with known truth.
 
     Args:
-        truth: int (n,), index into LABELS.
-        probabilities: float (n, 4), rows sum to 1.
+        truth: int (n,), index into the scheme's diagnoses.
+        probabilities: float (n, k), rows sum to 1.
         patients: the patient of each scan; the intervals resample them.
+        scheme: the list of the k diagnoses.
 
     Returns:
         The keys of `octtutor evaluate --json` but `misclassified`, ready for JSON. Accuracy's
@@ -118,10 +168,10 @@ def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -
         for the error), the rest Wilson's over scans.
     """
     answer = probabilities.argmax(axis=1)
-    matrix = confusion(truth, answer)
+    matrix, chosen = confusion(truth, answer, len(scheme.keys)), urgent_of(scheme)
     accuracy = share_by_patient(truth == answer, patients)
-    error = weighted_error_by_patient(truth, answer, patients)
-    urgent = sensitivity_of(matrix, _URGENT), specificity_of(matrix, _URGENT)
+    error = weighted_error_by_patient(truth, answer, patients, scheme.cost_rows)
+    urgent = sensitivity_of(matrix, chosen), specificity_of(matrix, chosen)
     return {
         "n": len(truth),
         "patients": len(set(patients)),
@@ -133,15 +183,16 @@ def model_figures(truth: Ints, probabilities: Floats, patients: Sequence[str]) -
         "sensitivity_ci": [urgent[0].low, urgent[0].high],
         "specificity": urgent[1].value,
         "specificity_ci": [urgent[1].low, urgent[1].high],
-        "per_class": {name: _pair(*pair) for name, pair in per_class(matrix).items()},
-        "auroc": auroc_urgent(truth, probabilities),
+        "per_class": {name: _pair(*pair) for name, pair in per_class(matrix, scheme.keys).items()},
+        "auroc": auroc_urgent(truth, probabilities, chosen),
         "kappa": kappa(truth, answer),
         "brier": brier(truth, probabilities),
         "ece": calibration_error(truth, probabilities),
         "confusion": matrix.tolist(),
         "intervals": f"accuracy: {accuracy.method}; weighted error: {error.method}; others: "
         "Wilson 95 % over scans",
-        "positive": "urgent referral (CNV or DME) for sensitivity, specificity and auroc",
+        "positive": f"urgent referral ({' or '.join(scheme.urgent) or 'none'}) for sensitivity, "
+        "specificity and auroc",
     }
 
 

@@ -1,12 +1,12 @@
 """Signal detection: how well a reader tells two things apart, and which way they lean."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import by_label
 from octtutor.stats.intervals import Figure
 from octtutor.stats.normal import around
 
@@ -77,11 +77,12 @@ def _of_rates(rates: Floats, trials: Ints, method: str) -> Detection:
     )
 
 
-def per_class_detection(matrix: Ints) -> dict[str, Detection]:
+def per_class_detection(matrix: Ints, keys: Sequence[str]) -> dict[str, Detection]:
     """Return each class's detection against the rest.
 
     Args:
-        matrix: int64 (4, 4), rows truth, columns answer (`figures.confusion`).
+        matrix: int64 (k, k), rows truth, columns answer (`figures.confusion`).
+        keys: the classes' names, in its order.
     """
     total = int(matrix.sum())
     found = []
@@ -90,4 +91,4 @@ def per_class_detection(matrix: Ints) -> dict[str, Detection]:
         misses = int(matrix[index].sum()) - hits
         false_alarms = int(matrix[:, index].sum()) - hits
         found.append(detection(hits, misses, false_alarms, total - hits - misses - false_alarms))
-    return by_label(found)
+    return dict(zip(keys, found, strict=True))

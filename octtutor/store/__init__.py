@@ -1,1 +1,1 @@
-"""Records: one contract, with in-memory and SQL (SQLite, PostgreSQL) behind it."""
+"""Records: five small contracts, with SQL (SQLite, PostgreSQL) behind them."""

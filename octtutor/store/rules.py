@@ -1,10 +1,10 @@
-"""What both kinds of store check before they write."""
+"""What a store checks before it writes, and the errors that people read."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from octtutor.core.annotation import Assignment, Entry, present
+from octtutor.core.annotation.annotation import Assignment, LogEntry, present
 from octtutor.core.answer import Answer
 from octtutor.core.quiz import Attempt
 from octtutor.errors import StaleError, StoreError
@@ -108,7 +108,7 @@ def no_educator(name: str) -> StoreError:
     )
 
 
-def check_entry(entry: Entry, log: Sequence[Entry]) -> None:
+def check_entry(entry: LogEntry, log: Sequence[LogEntry]) -> None:
     """Refuse an entry that replaces something else than what holds.
 
     Raises:
@@ -134,7 +134,7 @@ def no_assignment() -> StaleError:
 def first_free(
     line: Iterable[tuple[str, bool]], given: Sequence[Assignment], who: str, readers: int
 ) -> tuple[str, bool] | None:
-    """Return the first in line that an annotator may get (see `Store.assign`), None without."""
+    """Return the first in line that an annotator may get (see `assign`), None without."""
     mine = {one.sha256 for one in given if one.who == who}
     taken = Counter(one.sha256 for one in given if not one.skipped)
     for sha256, is_control in line:

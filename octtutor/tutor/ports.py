@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.prediction import Prediction
+from octtutor.core.verdict import Standing
 from octtutor.datasets.decode import Pixels
 
 Clock = Callable[[], datetime]
@@ -52,6 +53,13 @@ class Predictor(Protocol):
             ModelError: the model cannot be used.
         """
 
+    def judge(self, sha256: str, scan: Pixels) -> Standing:
+        """Say what the scan is to the model, and whether it would answer it by itself.
+
+        Raises:
+            ModelError: the model cannot be used.
+        """
+
 
 class Shelf(Protocol):
     """The models at hand."""
@@ -75,7 +83,7 @@ class Shelf(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubted:
+class DeckLabelIssue:
     """A scan, its label, and how far a network that never saw the patient believes it.
 
     Attributes:
@@ -95,19 +103,19 @@ class Doubted:
     suspect: bool
 
 
-class Doubts(Protocol):
+class LabelCheck(Protocol):
     """What a cross-validated network doubts of a deck's labels, the most doubtful first."""
 
     def look(
         self, deck: str, progress: Callable[[int, int], None] | None = None
-    ) -> tuple[Doubted, ...]:
+    ) -> tuple[DeckLabelIssue, ...]:
         """Reckon it, or recall it.
 
         Raises:
             BadInputError: the deck has too few scans, classes or patients for it.
         """
 
-    def recall(self, deck: str) -> tuple[Doubted, ...]:
+    def recall(self, deck: str) -> tuple[DeckLabelIssue, ...]:
         """Return what was reckoned of the deck as it is; empty where nothing was."""
 
 

@@ -11,15 +11,15 @@ from gradio.events import api as add_endpoint
 
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import Pixels
-from octtutor.model.explaining import DEFAULT_METHOD, find_method
-from octtutor.model.library import Answer, parse_label
-from octtutor.model.maps import overlay
-from octtutor.model.trust import WHAT_A_MAP_IS
-from octtutor.ui.desk import told
-from octtutor.ui.read import Models
-from octtutor.ui.read_files import Intake, Item
-from octtutor.ui.read_texts import READ
-from octtutor.ui.texts import PURPOSE
+from octtutor.datasets.scan_picture import ScanPicture
+from octtutor.model.explain.maps import overlay
+from octtutor.model.explain.methods import DEFAULT_METHOD, find_method
+from octtutor.model.explain.trust import WHAT_A_MAP_IS
+from octtutor.model.serve.library import ModelAnswer, parse_label
+from octtutor.ui.read.intake import Intake, OpenedItem
+from octtutor.ui.read.page import Models
+from octtutor.ui.shared.messages import or_message
+from octtutor.ui.shared.texts import PURPOSE
 
 Reply = dict[str, Any]
 """How far the strongest place of a map covers the scan, in an overlay."""
@@ -38,8 +38,8 @@ class Service:
         Raises:
             OctTutorError: the scan cannot be read, or the model cannot be used.
         """
-        pixels, item = self._intake.read(scan, slice_index)
-        return _reply(self._models.current().predict(pixels), pixels, item)
+        picture, item = self._intake.read(scan, slice_index)
+        return _reply(self._models.current().predict(picture), picture, item)
 
     def explain(
         self,
@@ -55,20 +55,20 @@ class Service:
             OctTutorError: the scan cannot be read, the model cannot be used, or there is no such
                 class or method.
         """
-        pixels, item = self._intake.read(scan, slice_index)
+        picture, item = self._intake.read(scan, slice_index)
         wanted = parse_label(label) if label else None
         how, model = str(method or DEFAULT_METHOD), self._models.current()
         find_method(how)
-        reply = _reply(model.predict(pixels), pixels, item)
+        reply = _reply(model.predict(picture), picture, item)
         explained = wanted or Diagnosis(reply["label"])
-        level = model.explain(pixels, explained, how)
+        level = model.explain(picture, explained, how)
         return reply | {
             "explained": str(explained),
             "method": how,
             "evidence": bool(level.any()),
             "strongest": _strongest(level),
             "map": _map_uri(level) if pictures is True else None,
-            "overlay": _overlay_uri(pixels, level) if pictures is True else None,
+            "overlay": _overlay_uri(picture.grey, level) if pictures is True else None,
             "what_a_map_is": WHAT_A_MAP_IS,
         }
 
@@ -78,19 +78,23 @@ def build_api(service: Service) -> None:
 
     # Gradio shows these docstrings to clients: the first line of each argument only
     def predict(scan: str, slice_index: int = -1) -> dict[str, Any]:
-        """Read a retinal OCT B-scan: CNV, DME, DRUSEN or NORMAL, with calibrated probabilities.
+        """Read a retinal OCT B-scan: CNV, DME, DRUSEN or NORMAL, with probabilities.
 
-        For teaching people to read scans, not for diagnosis. `familiar` is false where the
-        picture does not look like an OCT B-scan: then the answer means nothing. Nothing is kept.
+        For teaching people to read scans, not for diagnosis. `verdict` is scan, unlike (an OCT
+        B-scan unlike those learned from), other scan or no scan (then the answer means nothing),
+        and `why` says why; `would_answer` is false where too many answers as unsure as this were
+        wrong; `calibrated` is false where the probabilities were never measured on scans like
+        this. Nothing is kept.
 
         Args:
             scan: handle_file(path) of gradio_client, data:image/png;base64,… or a web address.
             slice_index: which B-scan of a volume, from 0; -1 is the middle one.
 
         Returns:
-            label, probabilities by class, familiar, score and threshold, model, size, slices.
+            label, probabilities by class, verdict, why, would_answer, calibrated, preparation,
+            familiar, model, size, slices.
         """
-        return dict(told(lambda: service.predict(scan, slice_index)))
+        return dict(or_message(lambda: service.predict(scan, slice_index)))
 
     def explain(
         scan: str, label: str = "", method: str = "", slice_index: int = -1, pictures: bool = True
@@ -110,7 +114,7 @@ def build_api(service: Service) -> None:
         Returns:
             what predict returns; explained, method, evidence, strongest place (x, y), pictures.
         """
-        return dict(told(lambda: service.explain(scan, label, method, slice_index, pictures)))
+        return dict(or_message(lambda: service.explain(scan, label, method, slice_index, pictures)))
 
     for endpoint in (predict, explain):
         add_endpoint(
@@ -122,10 +126,10 @@ def build_api(service: Service) -> None:
         )
 
 
-def _reply(answer: Answer, pixels: Pixels, item: Item) -> Reply:
-    height, width = pixels.shape
+def _reply(answer: ModelAnswer, picture: ScanPicture, item: OpenedItem) -> Reply:
+    height, width = picture.shape
     return asdict(answer) | {
-        "warning": READ["unfamiliar"] if answer.familiar is False else None,
+        "warning": answer.why or None,
         "width": width,
         "height": height,
         "slice": item.middle,

@@ -12,14 +12,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
-from octtutor.ui.doorkeeper import is_foreign
-from octtutor.ui.gate import UNDER, Again, Body, checked
-from octtutor.ui.page import look
-from octtutor.ui.read_files import MAX_UPLOAD, is_full, sweep
-from octtutor.ui.standing import Standing
+from octtutor.limits import MAX_READER_UPLOAD_BYTES, MAX_REQUEST_BYTES
+from octtutor.ui.doors.doorkeeper import is_foreign
+from octtutor.ui.doors.gate import UNDER, Again, Body, checked
+from octtutor.ui.doors.standing import SessionStanding
+from octtutor.ui.read.intake import is_full, sweep
+from octtutor.ui.theme import look
 
-MAX_BODY = 2_000_000
-"""Bytes; nothing but an upload is larger."""
 _API = "/gradio_api/"
 _UPLOAD = f"{_API}upload"
 _CLOSED = ("/proxy=", "/monitoring", "/file=", "/file/")
@@ -70,7 +69,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         is_upload = scope["path"].rstrip("/") == _UPLOAD
-        limit = MAX_UPLOAD if is_upload else MAX_BODY
+        limit = MAX_READER_UPLOAD_BYTES if is_upload else MAX_REQUEST_BYTES
         status = self._refusal(HTTPConnection(scope), limit, is_upload)
         if status:
             await _refuse(status, send)
@@ -167,12 +166,12 @@ def serve_page(
         pwa=False,
         mcp_server=mcp,
         state_session_capacity=1000,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_READER_UPLOAD_BYTES,
         app_kwargs={
             "middleware": [
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
-                Middleware(Standing, standing=standing),
+                Middleware(SessionStanding, standing=standing),
             ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),
             "docs_url": None,

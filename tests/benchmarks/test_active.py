@@ -45,8 +45,8 @@ def test_flipped_labels_are_found_more_often_than_by_chance(tmp_path: Path):
     assert (found["scans"], found["flipped"]) == (40, 4)
     top = found["flips"]["uniform"]["found_in_top"]["10%"]
     assert top["confident learning"]["value"] > top["random"]["value"]
-    for told in found["flips"].values():
-        assert set(told["suspects"]) == {"confident", "by class", "by noise rate", "both"}
+    for figures in found["flips"].values():
+        assert set(figures["suspects"]) == {"confident", "by class", "by noise rate", "both"}
 
 
 @pytest.mark.parametrize("name", ["active.py", "suspects.py"])

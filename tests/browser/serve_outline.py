@@ -10,11 +10,11 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from octtutor.core.annotation import Ellipse, Mark
-from octtutor.core.annotation_json import mark_from_dict, mark_to_dict
+from octtutor.core.annotation.annotation import Mark
+from octtutor.core.annotation.annotation_json import mark_from_dict, mark_to_dict
+from octtutor.core.annotation.region_shape import Ellipse
 from octtutor.errors import BadInputError
-from octtutor.ui.educator import build_educator_page
-from octtutor.ui.outline import (
+from octtutor.ui.canvas.canvas import (
     answer_view,
     build_outline,
     library_route,
@@ -22,7 +22,8 @@ from octtutor.ui.outline import (
     read_marks,
     suggestion_view,
 )
-from octtutor.ui.page import look
+from octtutor.ui.educator_page import build_educator_page
+from octtutor.ui.theme import look
 
 WIDTH, HEIGHT = 300, 200
 SUGGESTED = Mark("suggestion-1", "drusen", Ellipse(150, 100, 40, 20, 30))

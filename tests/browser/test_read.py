@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.phantom import make
 from tests.browser.conftest import open_page, serving
+from tests.model.folders import make_model
 
 pytestmark = pytest.mark.chromium
 
@@ -102,6 +103,32 @@ def test_what_is_no_scan_gets_no_answer_unless_it_is_asked_for(
     page.get_by_role("button", name="Show the answer anyway").click()
     expect(page.locator(".read .verdict")).to_be_visible()
     assert list(served.uploads.rglob("*")) == []
+
+
+def test_a_model_that_would_not_answer_says_so_and_tells_what_it_wavers_between(
+    page: Page, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OCTTUTOR_MODEL", str(make_model(tmp_path / "shy", answers_from=1.01)))
+    with serving(tmp_path / "home") as address:
+        open_tab(page, Served(address, tmp_path))
+        give(page, scan)
+        settled(page)
+        said = page.locator(".read .abstains")
+        expect(said).to_contain_text("I would not answer this one. For me it is ")
+        expect(page.locator(".read .verdict")).to_be_hidden()
+        heads = page.locator(".read .advice h3").all_inner_texts()
+        assert len(heads) == 2
+        for head in heads:
+            label = head.removeprefix("What to look for: ").split()[0]
+            expect(said).to_contain_text(f"{label} (")
+        assert page.locator(".read .apart").inner_text()
+        # after a reader's own answer the model's is shown as it is
+        page.get_by_role("tab", name="Practise").click()
+        page.locator("#begin").click()
+        expect(page.locator(".desk[data-phase=ask]").first).to_be_visible()
+        page.keyboard.press("1")
+        page.keyboard.press("3")
+        expect(page.get_by_text("By itself it would not have answered this one.")).to_be_visible()
 
 
 def test_a_stack_is_turned_on_a_phone(phone: Page, served: Served, scan: Path, tmp_path: Path):

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import look_at, open_page, reload, run_octtutor, serving
+from tests.browser.conftest import (
+    look_at,
+    open_page,
+    reload,
+    run_octtutor,
+    serving,
+    wait_for_answers,
+)
 from tests.browser.test_educator import no_wider_than_the_window
 from tests.conftest import write_scans
 
@@ -108,6 +115,8 @@ def test_the_steps_work_by_keyboard_and_say_what_is_missing(page: Page, address:
     page.locator("#train-look").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#train-audit")).to_contain_text("Nothing stands in the way")
+    expect(page.locator("#train-to-plan")).to_be_visible()
+    wait_for_answers(page)  # the answer draws the audit first, then the button
     page.keyboard.press("Tab")
     expect(page.locator("#train-to-plan")).to_be_focused()
     page.keyboard.press("Enter")

@@ -17,8 +17,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels, read_scan
-from octtutor.model.backend import import_keras_quietly
-from octtutor.model.maps import to_scan_size
+from octtutor.model.explain.maps import lay_on_scan
+from octtutor.model.network.backend import import_keras_quietly
 from tests.conftest import DECK, MODEL, ROOT, missing, write_scans
 
 EXAMPLE = ROOT / "examples" / "web"
@@ -34,7 +34,7 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def engine():
     import_keras_quietly()
-    from octtutor.model.engine import KerasEngine
+    from octtutor.model.serve.engine import KerasEngine
 
     return KerasEngine.open(MODEL)
 
@@ -47,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if any(find_spec(module) is None for module in ("onnx", "onnxruntime", "tf2onnx")):
         missing("export", "Install it: pip install 'octtutor[export]'")
     import_keras_quietly()
-    from octtutor.model.exporting.export import Scans, export_model
+    from octtutor.model.exporting.export import ExportScans, export_model
     from octtutor.model.exporting.formats import find_format
 
     work = tmp_path_factory.mktemp("web") / "example"
@@ -56,7 +56,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     got = subprocess.run(["npm", "ci"], cwd=work, timeout=300, capture_output=True, text=True)
     if got.returncode != 0:
         missing("npm", f"`npm ci` cannot fetch the page's packages: {got.stderr[-300:]}")
-    few = Scans(test=write_scans(work.parent / "scans", per_class=1))
+    few = ExportScans(test=write_scans(work.parent / "scans", per_class=1))
     form = find_format("onnx", "float32")
     export_model(MODEL, form, work / "model" / "model.onnx", scans=few)
     command = ["npm", "run", "build", "--", "--deck", str(DECK)]
@@ -104,11 +104,12 @@ def strongest(page: Page) -> tuple[int, int]:
 
 def check_as_keras(page: Page, engine, scan: Pixels, label: int | None = None) -> None:
     """Compare the page's probabilities, and its map of a class, with the Keras model's."""
-    output = engine.run(engine.prepare(scan)[None])
+    fed = engine.how.feed(scan)
+    output = engine.run(fed.scan[None])
     wanted = output.probabilities[0]
     assert np.abs(np.array(chances(page)) - wanted).max() <= 0.02
     label = int(wanted.argmax()) if label is None else label
-    level = to_scan_size(engine.gradcam(output.features[0], [label])[0], *scan.shape)
+    level = lay_on_scan(engine.gradcam(output.features[0], [label])[0], fed)
     y, x = np.unravel_index(int(level.argmax()), level.shape)
     assert np.abs(np.subtract(strongest(page), (x, y))).max() <= NEAR
 

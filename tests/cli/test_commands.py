@@ -1,7 +1,8 @@
 """The commands of the contract: their keys, their exit codes, one line for every fault."""
 
-import json
+import csv
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,7 +20,12 @@ from typer.main import get_command
 
 from octtutor.cli.main import app
 from octtutor.core.diagnosis import LABELS
+from octtutor.core.verdict import Verdict
+from octtutor.model.network.card import read_card
+from tests.cli.said import fault
 from tests.conftest import MODEL, ROOT, write_scans
+from tests.eight_scans import OCTDL, write_eight
+from tests.model.folders import make_model
 
 EVALUATION_KEYS = {
     "accuracy",
@@ -37,44 +43,6 @@ EVALUATION_KEYS = {
     "patients",
     "misclassified",
 }
-
-
-class Said:
-    """What a command printed and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def octtutor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run a command in this process, as the shell would."""
-    from octtutor.cli import main
-
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["octtutor", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Said(code, captured.out, captured.err)
-
-    return run
-
-
-def fault(said: Said) -> str:
-    """The one line of a failed command."""
-    lines = [line for line in said.err.replace("\r", "\n").splitlines() if "Error: " in line]
-    assert said.code == 1
-    assert len(lines) == 1, said.err
-    assert "Traceback" not in said.err
-    return lines[0]
 
 
 def walk(command, path=()):
@@ -106,6 +74,22 @@ def test_data_import_and_audit(octtutor, scans: Path):
     assert "Not clean" in text.out
 
 
+def test_audit_and_draw_take_any_scheme(octtutor, tmp_path: Path):
+    folder = write_eight(tmp_path)
+    (folder / "VID").rename(folder / "MH")
+    text = octtutor("data", "audit", folder)
+    assert "unknown words: AMD_EARLY 2, AMD_LATE 2, ERM 2" in text.out
+    assert "import with --scheme octdl" in text.out
+    told = ("--scheme", "octdl", "--map", "MH=VID")
+    assert "unknown words" not in octtutor("data", "audit", folder, *told).out
+    out = tmp_path / "list.csv"
+    assert "MH 2" in fault(octtutor("data", "draw", folder, "--out", out, "--scheme", "octdl"))
+    drawn = octtutor("data", "draw", folder, "--out", out, "--per-class", 1, *told, "--json").json
+    assert drawn["scans"] == 8
+    with out.open(newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == list(OCTDL.keys)
+
+
 def test_bench_predict_times_answer_and_maps_beside_keras(octtutor):
     told = octtutor("bench", "predict", "--rounds", 2, "--json").json
     assert told["scans"] == 2
@@ -134,6 +118,36 @@ def test_evaluate_has_the_keys_of_the_contract(octtutor, scans: Path):
     assert "weighted error" in octtutor("evaluate", "--data", scans).out
 
 
+def test_evaluate_over_a_mapping_counts_what_maps_and_says_what_does_not(
+    octtutor, scans: Path, tmp_path: Path
+):
+    (scans / "CNV").rename(scans / "AMD_LATE")
+    (scans / "DRUSEN").rename(scans / "epiretinal membrane")
+    for path in scans.rglob("*.png"):
+        path.rename(path.with_name(path.name.split("-", 1)[1]))
+    over = ["evaluate", "--data", scans, "--scheme", "octdl"]
+    figures = octtutor(*over, "--json").json
+    assert figures["n"] == np.sum(figures["confusion"]) == 6
+    assert np.sum(figures["confusion"], axis=1).tolist() == [2, 2, 0, 2]
+    mapping = figures["mapping"]
+    assert mapping["counted"] == {
+        "AMD_LATE": {"n": 2, "as": "CNV"},
+        "DME": {"n": 2, "as": "DME"},
+        "NORMAL": {"n": 2, "as": "NORMAL"},
+    }
+    assert list(mapping["left_out"]) == ["ERM"]
+    assert mapping["left_out"]["ERM"]["n"] == 2
+    assert sum(mapping["left_out"]["ERM"]["answers"].values()) == 2
+    assert set(mapping["left_out"]["ERM"]["answers"]) <= set(LABELS)
+    assert "ERM: 2 scans left out" in octtutor(*over).out
+    assert octtutor(*over, "--corrupted").code == 2
+    (scans / "epiretinal membrane").rename(tmp_path / "ERM")
+    (tmp_path / "only").mkdir()
+    (tmp_path / "ERM").rename(tmp_path / "only" / "ERM")
+    lone = octtutor("evaluate", "--data", tmp_path / "only", "--scheme", "octdl")
+    assert "Received ERM" in fault(lone)
+
+
 def test_predict_lists_source_label_and_probabilities(octtutor, scans: Path):
     single = next((scans / "CNV").iterdir())
     rows = octtutor("predict", scans, single, "--json").json
@@ -142,9 +156,39 @@ def test_predict_lists_source_label_and_probabilities(octtutor, scans: Path):
         assert row["label"] in LABELS
         assert list(row["probabilities"]) == list(LABELS)
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert row["verdict"] in list(Verdict)
+        assert (row["why"] == "") == (row["verdict"] == Verdict.SCAN)
+        is_scan = row["verdict"] in (Verdict.SCAN, Verdict.UNLIKE)
+        is_sure = max(row["probabilities"].values()) >= read_card(MODEL).answers_from
+        assert row["would_answer"] == (is_scan and is_sure)
+        assert row["calibrated"] == (row["verdict"] == Verdict.SCAN)
+        assert row["preparation"] in ([], ["White or black fill at the borders was painted over."])
         assert Path(row["source"]).exists()
     (same,) = [row for row in rows[:-1] if row["source"] == rows[-1]["source"]]
     assert rows[-1]["probabilities"] == pytest.approx(same["probabilities"], abs=1e-5)
+
+
+def test_a_model_says_what_it_would_not_answer_by_itself(
+    octtutor, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OCTTUTOR_HOME", str(tmp_path / "home"))
+    own = {"all": {"coverage": 0.75, "right": 0.99}}
+    make_model(tmp_path / "home" / "models" / "shy", answers_from=1.01, abstention=own)
+    (row,) = octtutor("predict", next((scans / "CNV").iterdir()), "--model", "shy", "--json").json
+    assert not row["would_answer"]
+    said = octtutor("predict", scans, "--model", "shy").out
+    assert len(re.findall(r"would not answer: [A-Z]+ [01]\.\d\d or [A-Z]+ 0\.\d\d", said)) == 8
+    found = octtutor("evaluate", "--data", scans, "--model", "shy", "--json").json["answered"]
+    assert (found["answers_from"], found["answered"], found["right"]) == (1.01, 0, None)
+    rows = [f"{path.parent.name}/{path.name},{path.parent.name}" for path in scans.rglob("*.png")]
+    table = ["file,label,site", *(f"{row},Ward {row.startswith('CNV')}" for row in rows)]
+    (scans / "table.csv").write_text("\n".join(table))
+    said = octtutor("evaluate", "--data", scans, "--model", "shy").out
+    assert re.search(r"Ward True: accuracy \d\.\d{3}, calibration error \d\.\d{3}; 2 scans", said)
+    assert "Ward True: answers 0 of 2 (0.000), right –" in said
+    assert "all: answers 0 of 8 (0.000), right –" in said
+    said = octtutor("models", "list").out
+    assert "it would answer 0.750 of them, from a probability of 1.01 on: right 0.990" in said
 
 
 def test_predict_answers_the_good_and_names_the_bad(octtutor, scans: Path):

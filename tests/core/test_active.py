@@ -5,8 +5,7 @@ from random import Random
 
 import pytest
 
-from octtutor.core.active import disagreement, entropy, least_confidence, margin, pick
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.active import entropy, least_confidence, margin, pick
 
 SURE = (1.0, 0.0, 0.0, 0.0)
 LOST = (0.25, 0.25, 0.25, 0.25)
@@ -31,11 +30,6 @@ def test_entropy_and_margin_need_not_order_alike():
     two, many = (0.48, 0.46, 0.03, 0.03), (0.5, 0.2, 0.15, 0.15)
     assert margin(two) < margin(many)
     assert entropy(two) < entropy(many)
-
-
-def test_disagreement_is_what_the_network_keeps_from_the_readers_answer():
-    assert disagreement((0.1, 0.7, 0.2, 0.0), Diagnosis.DME) == pytest.approx(0.3)
-    assert disagreement((0.1, 0.7, 0.2, 0.0), Diagnosis.NORMAL) == 1
 
 
 def test_the_most_doubted_come_first_and_the_rest_of_the_batch_is_random():

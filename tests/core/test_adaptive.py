@@ -16,8 +16,8 @@ from octtutor.core.case import Case
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.schedule import (
     Arts,
-    Pair,
-    Reading,
+    ConfusedPair,
+    MasteryReading,
     classes_of,
     confusion_pairs,
     draw_unseen,
@@ -97,7 +97,7 @@ seeds = st.integers(0, 2**31)
 
 
 def test_the_priority_of_classes_is_the_published_one():
-    found = priorities(history_of(*right(CNV, DME, DRUSEN, NORMAL)), PUBLISHED)
+    found = priorities(history_of(*right(CNV, DME, DRUSEN, NORMAL)), LABELS, PUBLISHED)
     # ln(10 / 1.7) = 1.7719568; N is 3, 2, 1, 0
     assert found == pytest.approx(
         {CNV: 0.19491525, DME: 0.0, DRUSEN: -0.19491525, NORMAL: -0.38983050}
@@ -106,73 +106,79 @@ def test_the_priority_of_classes_is_the_published_one():
 
 def test_a_class_in_error_gains_w_for_every_trial_after_the_delay():
     wrong = history_of((CNV, None, 30.0), *right(DME, DRUSEN, NORMAL, DME, DRUSEN))
-    assert priorities(wrong, PUBLISHED)[CNV] == pytest.approx(0.1 * (5 - 2) * 20)
+    assert priorities(wrong, LABELS, PUBLISHED)[CNV] == pytest.approx(0.1 * (5 - 2) * 20)
 
 
 def test_what_is_read_in_less_than_r_seconds_has_a_negative_priority():
     quick = history_of(*right(CNV, seconds=1.0), *right(DME, DRUSEN, NORMAL, DME))
-    assert priorities(quick, PUBLISHED)[CNV] == pytest.approx(0.1 * 2 * 1.1 * math.log(1 / 1.7))
-    assert priorities(quick, PUBLISHED)[CNV] < 0
+    assert priorities(quick, LABELS, PUBLISHED)[CNV] == pytest.approx(
+        0.1 * 2 * 1.1 * math.log(1 / 1.7)
+    )
+    assert priorities(quick, LABELS, PUBLISHED)[CNV] < 0
 
 
 def test_other_constants_can_be_given():
     arts = Arts(a=0.5, delay=1, b=2.0, r=5.0, error=7.0)
-    found = priorities(history_of(*right(CNV, DME, DRUSEN), (NORMAL, None, 9.0)), arts)
+    found = priorities(history_of(*right(CNV, DME, DRUSEN), (NORMAL, None, 9.0)), LABELS, arts)
     assert found[CNV] == pytest.approx(0.5 * 2 * 2 * math.log(2))
     assert found[NORMAL] == pytest.approx(0.5 * -1 * 7)
 
 
 def test_an_answer_in_no_time_has_a_priority_nevertheless():
-    assert math.isfinite(priorities(history_of(*right(CNV, seconds=0.0)))[CNV])
+    assert math.isfinite(priorities(history_of(*right(CNV, seconds=0.0)), LABELS)[CNV])
 
 
 def test_a_class_never_shown_counts_as_wrong_and_comes_before_all_that_is_right():
     history = history_of(*right(CNV, DME, DRUSEN, CNV, DME, DRUSEN, seconds=100.0))
-    found = priorities(history)
+    found = priorities(history, LABELS)
     assert found[NORMAL] == pytest.approx(0.1 * 7 * 20)
     assert found[NORMAL] == max(found.values())
 
 
 def test_a_pair_exists_once_it_is_confused():
-    assert set(priorities(history_of(*right(CNV, DME)))) == set(LABELS)
+    assert set(priorities(history_of(*right(CNV, DME)), LABELS)) == set(LABELS)
     confused = history_of((DRUSEN, CNV, 9.0), (DME, None, 9.0))
-    assert set(priorities(confused)) == {*LABELS, Pair(CNV, DRUSEN)}
+    assert set(priorities(confused, LABELS)) == {*LABELS, ConfusedPair(CNV, DRUSEN)}
 
 
 def test_a_pair_is_in_error_until_both_its_classes_are_read_rightly():
     pair = pair_of(DRUSEN, CNV)
     confusion: list[Step] = [(CNV, DRUSEN, 9.0)]
     one = history_of(*confusion, *right(DME, NORMAL, DRUSEN))
-    assert priorities(one, PUBLISHED)[pair] == pytest.approx(0.1 * (3 - 2) * 20)
+    assert priorities(one, LABELS, PUBLISHED)[pair] == pytest.approx(0.1 * (3 - 2) * 20)
     both = history_of(*confusion, *right(DME, NORMAL, DRUSEN, CNV, DME, DME, DME))
-    assert priorities(both, PUBLISHED)[pair] == pytest.approx(
+    assert priorities(both, LABELS, PUBLISHED)[pair] == pytest.approx(
         0.1 * (3 - 2) * 1.1 * math.log(10 / 1.7)
     )
 
 
 def test_a_class_of_the_pair_read_wrongly_leaves_it_in_error():
     history = history_of((CNV, DRUSEN, 9.0), *right(CNV), (DRUSEN, None, 9.0), *right(CNV))
-    assert priorities(history, PUBLISHED)[pair_of(CNV, DRUSEN)] == pytest.approx(0.1 * (3 - 2) * 20)
+    assert priorities(history, LABELS, PUBLISHED)[pair_of(CNV, DRUSEN)] == pytest.approx(
+        0.1 * (3 - 2) * 20
+    )
 
 
 def test_another_confusion_asks_for_both_classes_again():
     history = history_of((CNV, DME, 9.0), *right(DME), (DME, CNV, 9.0), *right(CNV))
-    assert priorities(history, PUBLISHED)[pair_of(CNV, DME)] == pytest.approx(0.1 * (1 - 2) * 20)
+    assert priorities(history, LABELS, PUBLISHED)[pair_of(CNV, DME)] == pytest.approx(
+        0.1 * (1 - 2) * 20
+    )
     settled = history_of((CNV, DME, 9.0), *right(DME), (DME, CNV, 9.0), *right(CNV, DME))
-    assert priorities(settled, PUBLISHED)[pair_of(CNV, DME)] == pytest.approx(
+    assert priorities(settled, LABELS, PUBLISHED)[pair_of(CNV, DME)] == pytest.approx(
         0.1 * (0 - 2) * 1.1 * math.log(10 / 1.7)
     )
 
 
 @given(histories)
 def test_priorities_are_finite_for_the_classes_and_the_pairs_confused(history):
-    found = priorities(history)
+    found = priorities(history, LABELS)
     assert set(found) == {*LABELS, *confusion_pairs(history)}
     assert all(map(math.isfinite, found.values()))
 
 
 def test_a_pair_is_the_same_whichever_class_is_named_first():
-    assert pair_of(NORMAL, CNV) == pair_of(CNV, NORMAL) == Pair(CNV, NORMAL)
+    assert pair_of(NORMAL, CNV) == pair_of(CNV, NORMAL) == ConfusedPair(CNV, NORMAL)
     assert str(pair_of(NORMAL, CNV)) == "CNV–NORMAL"
     assert classes_of(pair_of(NORMAL, CNV)) == (CNV, NORMAL)
 
@@ -182,8 +188,8 @@ def test_confusions_are_counted_either_way_round_and_ungradables_are_none():
         (DME, NORMAL, 9.0), (CNV, DRUSEN, 9.0), (DRUSEN, CNV, 9.0), (CNV, None, 9.0), *right(CNV)
     )
     assert list(confusion_pairs(history).items()) == [
-        (Pair(CNV, DRUSEN), 2),
-        (Pair(DME, NORMAL), 1),
+        (ConfusedPair(CNV, DRUSEN), 2),
+        (ConfusedPair(DME, NORMAL), 1),
     ]
 
 
@@ -194,7 +200,7 @@ def test_no_scan_comes_twice_until_all_were_shown_and_then_the_oldest_of_its_cla
     shown, _ = practise(cases, len(cases) + 8, random.Random(seed))
     assert set(shown[: len(cases)]) == set(cases)
     for place in range(len(cases), len(shown)):
-        earlier = [case for case in shown[:place] if case.label is shown[place].label]
+        earlier = [case for case in shown[:place] if case.label == shown[place].label]
         newest_first = list(dict.fromkeys(reversed(earlier)))
         assert shown[place] == newest_first[-1]
 
@@ -228,13 +234,13 @@ def test_with_three_classes_the_delay_is_one_trial():
     shown, _ = practise(deck((0, 60, 60, 60)), 60, random.Random(3), surprise=0.0)
     following = [(one.label, other.label) for one, other in itertools.pairwise(shown)]
     assert all(one is not other for one, other in following)
-    assert any(one.label is other.label for one, other in zip(shown, shown[2:], strict=False))
+    assert any(one.label == other.label for one, other in zip(shown, shown[2:], strict=False))
 
 
 def test_with_two_classes_the_next_one_cannot_be_told():
     cases = deck((0, 200, 200, 0))
     shown, _ = practise(cases, 200, random.Random(5), misread=2, surprise=0.0)
-    following = Counter(one.label is other.label for one, other in itertools.pairwise(shown))
+    following = Counter(one.label == other.label for one, other in itertools.pairwise(shown))
     assert 70 < following[True] < 130
 
 
@@ -275,24 +281,24 @@ def test_the_contrast_pair_comes_in_either_order():
 def test_a_mastered_class_waits_for_the_others():
     steps = right(*[CNV] * 5, DME, DRUSEN, NORMAL, seconds=19.0)
     history = history_of(*steps, *right(DME, DRUSEN, seconds=3.0))
-    found = priorities(history)
+    found = priorities(history, LABELS)
     assert found[CNV] == max(found.values())
     for seed in range(20):
         case = next_case(deck((9, 9, 9, 9)), history, [], random.Random(seed), surprise=0.0)
-        assert case.label is NORMAL
+        assert case.label == NORMAL
 
 
 def test_a_pair_just_confused_does_not_call_yet():
     steps = right(*[DME] * 5, *[DRUSEN] * 5, *[NORMAL] * 5, *[CNV] * 5)
     history = history_of(*steps, (CNV, DRUSEN, 9.0))
     case = next_case(deck((9, 9, 9, 9)), history, [], random.Random(1), surprise=0.0)
-    assert case.label is DME
+    assert case.label == DME
 
 
 def test_a_pair_in_error_calls_even_for_a_mastered_class():
     steps = [*right(*[DRUSEN] * 5), (CNV, DRUSEN, 9.0), *right(DME, NORMAL, CNV)]
     case = next_case(deck((9, 9, 9, 9)), history_of(*steps), [], random.Random(1), surprise=0.0)
-    assert case.label is DRUSEN
+    assert case.label == DRUSEN
 
 
 def test_only_classes_in_focus_come():
@@ -343,9 +349,9 @@ def test_seen_scans_do_not_all_come_last():
 
 def test_a_class_is_mastered_when_the_last_k_are_right_and_fast():
     steps = [(CNV, DME, 5.0), *right(CNV, CNV, CNV, CNV, CNV, seconds=20.0), *right(DME)]
-    reached = mastery(history_of(*steps))
+    reached = mastery(history_of(*steps), LABELS)
     assert reached[CNV].mastered
-    assert reached[CNV].recent == (Reading(right=True, fast=True),) * 5
+    assert reached[CNV].recent == (MasteryReading(right=True, fast=True),) * 5
     assert not reached[DME].mastered
     assert reached[NORMAL].recent == ()
     assert list(reached) == list(LABELS)
@@ -354,13 +360,13 @@ def test_a_class_is_mastered_when_the_last_k_are_right_and_fast():
 @pytest.mark.parametrize(
     ("last", "flags"),
     [
-        ((CNV, CNV, 20.001), Reading(right=True, fast=False)),
-        ((CNV, DME, 5.0), Reading(right=False, fast=True)),
-        ((CNV, None, 5.0), Reading(right=False, fast=True)),
+        ((CNV, CNV, 20.001), MasteryReading(right=True, fast=False)),
+        ((CNV, DME, 5.0), MasteryReading(right=False, fast=True)),
+        ((CNV, None, 5.0), MasteryReading(right=False, fast=True)),
     ],
 )
 def test_one_slow_or_wrong_answer_ends_mastery(last, flags):
-    reached = mastery(history_of(*right(*[CNV] * 5), last))[CNV]
+    reached = mastery(history_of(*right(*[CNV] * 5), last), LABELS)[CNV]
     assert not reached.mastered
     assert reached.recent[-1] == flags
     assert len(reached.recent) == 5

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octtutor.core.answer import Answer, check_confidence, choice_word, parse_choice
-from octtutor.core.diagnosis import LABELS, PENALTY, Diagnosis, penalty
+from octtutor.core.diagnosis import LABELS, PENALTY, Diagnosis, by_label, penalty
 from octtutor.core.prediction import Prediction
 from octtutor.errors import BadInputError
 
@@ -14,14 +14,7 @@ choices = st.sampled_from([*LABELS, None])
 
 @given(choices)
 def test_a_choice_survives_its_word(choice):
-    assert parse_choice(choice_word(choice)) is choice
-
-
-@pytest.mark.parametrize("word", ["", "cnv", "AMD", "None", "x" * 5000])
-def test_an_unknown_choice_is_refused_in_one_short_line(word):
-    with pytest.raises(BadInputError, match="Expected CNV, DME, DRUSEN, NORMAL") as caught:
-        parse_choice(word)
-    assert len(str(caught.value)) < 200
+    assert parse_choice(choice_word(choice)) == choice
 
 
 @pytest.mark.parametrize("confidence", [0, 6, -1, 99])
@@ -44,6 +37,6 @@ def test_missing_an_urgent_scan_costs_most():
 
 
 def test_a_predictions_label_is_its_most_probable_class():
-    prediction = Prediction("m", "0" * 64, (0.1, 0.2, 0.6, 0.1))
-    assert prediction.label is Diagnosis.DRUSEN
+    prediction = Prediction("m", "0" * 64, by_label((0.1, 0.2, 0.6, 0.1)))
+    assert prediction.label == Diagnosis.DRUSEN
     assert prediction.of(Diagnosis.DME) == 0.2

@@ -26,7 +26,13 @@ def reflectivity(grey: np.ndarray) -> np.ndarray:
     return np.clip(raw, 0, 1).astype(np.float32)
 
 
-def vol(path: Path, raw: np.ndarray, side: bytes = b"OD", slo: tuple[int, int] = (16, 12)) -> Path:
+def vol(
+    path: Path,
+    raw: np.ndarray,
+    side: bytes = b"OD",
+    slo: tuple[int, int] = (16, 12),
+    pattern: int = 3,
+) -> Path:
     """Write a Heidelberg .vol of reflectivity, float32 (count, height, width)."""
     count, height, width = raw.shape
     header = bytearray(2048)
@@ -35,7 +41,7 @@ def vol(path: Path, raw: np.ndarray, side: bytes = b"OD", slo: tuple[int, int] =
     struct.pack_into("<2i2d", header, 48, *slo, 0.01, 0.01)
     header[84:88] = side.ljust(4, b"\0")
     scan_header = 256 + 4 * width
-    struct.pack_into("<2i", header, 96, 3, scan_header)
+    struct.pack_into("<2i", header, 96, pattern, scan_header)
     header[148:169] = b"SECRET-PATIENT".ljust(21, b"\0")
     frames = [bytes(scan_header) + frame.astype("<f4").tobytes() for frame in raw]
     path.write_bytes(bytes(header) + bytes(slo[0] * slo[1]) + b"".join(frames))
@@ -49,8 +55,16 @@ def ufloat16(values: np.ndarray) -> np.ndarray:
     return (((exponent + 63) << 10) | mantissa).astype("<u2")
 
 
-def e2e(path: Path, raw: np.ndarray, sides: tuple[bytes, ...] = (b"R",)) -> Path:
-    """Write a Heidelberg .e2e, a series for each side, of reflectivity as in `vol`."""
+def e2e(
+    path: Path,
+    raw: np.ndarray,
+    sides: tuple[bytes, ...] = (b"R",),
+    patterns: tuple[int, ...] = (),
+) -> Path:
+    """Write a Heidelberg .e2e, a series for each side, of reflectivity as in `vol`.
+
+    Where `patterns` gives a series its scan pattern, its B-scans are 10 degrees wide.
+    """
     items: list[tuple[int, int, int, int, bytes]] = []
     for series, side in enumerate(sides, start=1):
         items.append((series, -1, 9, 0, b"SECRET".ljust(31) + b"PATIENT".ljust(100)))
@@ -62,6 +76,11 @@ def e2e(path: Path, raw: np.ndarray, sides: tuple[bytes, ...] = (b"R",)) -> Path
             data = ufloat16(frame).tobytes()
             head = struct.pack("<5I", len(data), 35652097, frame.size, *frame.shape)
             items.append((series, 2 * k, 0x40000000, 1, head + data))
+            if patterns:
+                size, place = frame.shape, (-5.0, 3.0 * k, 5.0, 3.0 * k)
+                said = struct.pack("<3I4fIf", 0, *size, *place, 0, 0.0) + struct.pack("<f", 0.0039)
+                said += struct.pack("<20x4I", size[1], len(raw), k, patterns[series - 1])
+                items.append((series, 2 * k, 10004, 0, said + bytes(352)))
     start = 36 + 52
     directory = start + 52 + 44 * len(items)
     lines, body = b"", b""

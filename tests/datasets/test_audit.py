@@ -5,8 +5,10 @@ import pytest
 from PIL import Image
 
 from octtutor.datasets.audit import audit
+from octtutor.datasets.schemes.naming import Naming
 from octtutor.errors import BadInputError
 from tests.conftest import write_scans
+from tests.eight_scans import OCTDL, write_eight
 
 
 def test_a_clean_set_is_clean(scans: Path):
@@ -66,3 +68,22 @@ def test_the_real_split_shares_no_patient_and_no_picture(real_scans: Path):
     assert report["patients"] == 320
     assert report["shared"] == {"between": "the two sets", "patients": [], "files": [], "near": []}
     assert report["unreadable"] == []
+
+
+def test_labels_of_another_scheme_are_counted_by_its_keys(tmp_path: Path):
+    folder = write_eight(tmp_path)
+    (folder / "VID").rename(folder / "MH")
+    without = audit(folder)
+    assert not without["clean"]
+    assert without["unknown_words"] == dict.fromkeys(
+        ("AMD_EARLY", "AMD_LATE", "ERM", "RVO", "RAO", "MH"), 2
+    )
+    assert without["nearest_scheme"] == "octdl"
+    within = audit(folder, naming=Naming(OCTDL))
+    assert (within["unknown_words"], within["nearest_scheme"]) == ({"MH": 2}, "")
+    told = audit(folder, naming=Naming(OCTDL, {"mh": "VID"}))
+    assert told["unlabelled"] == []
+    assert tuple(told["per_class"]) == OCTDL.keys
+    assert {n["files"] for n in told["per_class"].values()} == {2}
+    skipped = audit(folder, naming=Naming(OCTDL, skip_unknown=True))
+    assert (skipped["files"], skipped["unlabelled"]) == (14, [])

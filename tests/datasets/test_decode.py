@@ -1,3 +1,4 @@
+import base64
 import io
 import zlib
 from pathlib import Path
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from octtutor.datasets.decode import decode, read_scan
+from octtutor.datasets.decode import decode, decode_picture, read_scan
 from octtutor.errors import BadScanError
 
 RAMP = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
@@ -23,6 +24,58 @@ def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
 def test_lossless_grey_comes_back_exactly(kind):
     assert (decode(encode(Image.fromarray(RAMP), kind)) == RAMP).all()
+
+
+HEIC = (
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
+    "AAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAJ4AAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABo"
+    "dmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEA"
+    "GEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAA"
+    "AwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcAAAAEAAAAAB"
+    "AAAAMAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAKZt"
+    "ZGF0AAAAmigBrwT4QZrc2KkGEzZHBWs4nOji+cW9+SxkhkA5tTJ5PY8C3MlWTFPBlnsztxRaoE+CfAAcAFGKQvpLzuCg"
+    "TALUUP72igo9VAfT5Hsc/isn9sh3vx5X5BN/G5/9MwjEGt2IxT+On7N1R1zIg+aLxpCRyUUvb/33z/JcVFPOTKGI9w3x"
+    "eHmsgymZE+mtRok83rD7c4Ti3r2LT4A="
+)
+"""A ramp from 0 to 250 downwards, 64 x 48 pixels, as a phone would store it."""
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG2000"])
+def test_grey_of_other_kinds_comes_back_exactly(kind: str):
+    assert (decode(encode(Image.fromarray(RAMP), kind)) == RAMP).all()
+
+
+def test_avif_comes_back_closely():
+    scan = decode(encode(Image.fromarray(RAMP).convert("RGB"), "AVIF", quality=95))
+    assert np.abs(scan.astype(int) - RAMP).mean() < 3
+
+
+def test_of_a_moving_gif_the_first_picture_is_read():
+    frames = [Image.fromarray(np.full((64, 64), level, np.uint8)) for level in (50, 200)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert (decode(data) == 50).all()
+
+
+def test_a_phones_heic_is_read():
+    pytest.importorskip("pi_heif", reason="needs octtutor[formats]")
+    ramp = np.tile(np.linspace(0, 250, 48).astype(np.uint8)[:, None], (1, 64))
+    assert np.abs(decode(base64.b64decode(HEIC)).astype(int) - ramp).max() < 4
+
+
+@pytest.mark.parametrize("cut", [40, 300, 560])
+def test_a_heic_cut_short_is_refused_by_name(cut: int):
+    pytest.importorskip("pi_heif", reason="needs octtutor[formats]")
+    with pytest.raises(BadScanError, match=r"'eye.heic'"):
+        decode(base64.b64decode(HEIC)[:cut], "eye.heic")
+
+
+def test_colours_are_kept_where_there_are_any():
+    colours = np.dstack([RAMP, RAMP[:, ::-1], RAMP])
+    assert (decode_picture(encode(Image.fromarray(colours))) == colours).all()
+    assert (decode_picture(encode(Image.fromarray(RAMP).convert("RGB"))) == RAMP).all()
+    assert (decode_picture(encode(Image.fromarray(RAMP))) == RAMP).all()
+    with pytest.raises(BadScanError, match="32 x 32"):
+        decode_picture(encode(Image.fromarray(colours[:8, :8])))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

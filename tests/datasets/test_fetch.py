@@ -131,7 +131,7 @@ def test_a_body_that_declares_five_gigabytes_is_not_read(site: str):
 
 @pytest.mark.parametrize("route", ["/slow", "/slow-headers"])
 def test_what_comes_slowly_is_cut(site: str, route: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_SECONDS", 0.4)
+    monkeypatch.setattr(module, "MAX_FETCH_SECONDS", 0.4)
     with pytest.raises(BadScanError, match="larger or slower"):
         fetch(site + route, here)
 

@@ -38,7 +38,7 @@ def test_a_path_tells_label_patient_and_split(name, label, patient, split):
 
 def test_a_folder_that_contradicts_the_name_is_a_conflict_and_is_believed():
     place = read_place("CNV/DME-1-1.jpeg")
-    assert place.label is Diagnosis.CNV
+    assert place.label == Diagnosis.CNV
     assert place.conflict
 
 
@@ -148,9 +148,9 @@ def test_a_folder_without_scans_says_what_was_expected(tmp_path: Path):
 
 
 def test_a_file_larger_than_the_cap_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from octtutor.datasets import sources
+    from octtutor.datasets import archives
 
-    monkeypatch.setattr(sources, "MAX_BYTES", 100)
+    monkeypatch.setattr(archives, "MAX_SCAN_BYTES", 100)
     path = tmp_path / "large.tar"
     with tarfile.open(path, "w") as archive:
         entry = tarfile.TarInfo("CNV/CNV-1-1.png")
@@ -167,7 +167,7 @@ def test_a_patient_stays_on_one_side_also_with_several_labels():
     assert not {patients[i] for i in train} & {patients[i] for i in held}
     assert sorted(train + held) == list(range(40))
     for label in set(labels):
-        assert sum(labels[i] is label for i in held) >= 4
+        assert sum(labels[i] == label for i in held) >= 4
 
 
 def test_a_zip_cut_short_is_called_damaged(tmp_path: Path):
@@ -200,4 +200,4 @@ def test_a_zip_packed_in_a_way_that_is_not_known_is_read_as_far_as_it_goes(tmp_p
 def test_names_with_backslashes_are_read_as_folders(tmp_path: Path):
     path = zipped(tmp_path / "windows.zip", {"CNV\\CNV-1-1.png": b"x"})
     with open_source(path) as members:
-        assert members[0].place.label is Diagnosis.CNV
+        assert members[0].place.label == Diagnosis.CNV

@@ -9,11 +9,17 @@ import pytest
 from PIL import Image
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
-from octtutor.datasets.decode import decode
+from octtutor.datasets.decode import decode, to_png
+from octtutor.datasets.images import ImageFolder
 from octtutor.datasets.layout import is_scan, read_place
-from octtutor.datasets.sources import Member, find_scans, open_source, scans_of
+from octtutor.datasets.member import Member
+from octtutor.datasets.scan_picture import FileFacts, ScanPattern, part_facts, tell_facts
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.sources import find_scans, open_source, scans_of
+from octtutor.datasets.volumes import open_volume
 from octtutor.errors import BadArchiveError, BadInputError, BadScanError
 from tests.datasets import exports
+from tests.eight_scans import OCTDL
 
 SCANS = exports.bscans(3)
 
@@ -81,8 +87,41 @@ def test_slices_of_one_volume_are_one_patients(mixed: Path):
     places = {member.name: member.place for member in scans}
     assert {places[f"CNV/CNV-7-1.vol#{k}"].patient for k in (1, 2, 3)} == {"7"}
     assert {places[f"DRUSEN/left.tif#{k}"].patient for k in (1, 2, 3)} == {"DRUSEN/left.tif"}
-    assert places["DRUSEN/left.tif#1"].label is Diagnosis.DRUSEN
+    assert places["DRUSEN/left.tif#1"].label == Diagnosis.DRUSEN
     assert places["DME/DME-8-1.png"].patient == "8"
+
+
+def test_a_slice_keeps_what_its_file_says_of_it(mixed: Path, tmp_path: Path):
+    with open_source(mixed) as members:
+        scans = {member.name: member for member in scans_of(members, mixed)}
+        data = scans["CNV/CNV-7-1.vol#2"].read()
+        page = scans["DRUSEN/left.tif#1"].read()
+    images = ImageFolder(tmp_path / "images")
+    kept = images.picture(images.put(data))
+    assert (kept.spacing, kept.pattern) == (pytest.approx((3.9, 10.0)), ScanPattern.VOLUME)
+    (tmp_path / "copy.png").write_bytes(data)  # as an export of a deck's scans writes it
+    again = open_volume(tmp_path / "copy.png").picture(0)
+    assert (again.spacing, again.pattern) == (kept.spacing, kept.pattern)
+    assert (again.pixels == kept.pixels).all()
+    assert images.picture(images.put(page)).spacing is None
+
+
+def test_facts_are_parted_from_a_file():
+    bare = to_png(SCANS[0])
+    facts = FileFacts((3.87, 11.5), ScanPattern.RADIAL)
+    told = tell_facts(bare, facts)
+    assert part_facts(told) == (facts, bare)
+    assert part_facts(bare) == (FileFacts(), bare)
+    assert tell_facts(bare, FileFacts()) == bare
+
+
+@pytest.mark.parametrize(
+    ("good", "wrong"),
+    [(b'"radial"', b'"spiral"'), (b"11.5", b"1e99"), (b'{"spacing"', b"[0")],
+)
+def test_garbled_facts_say_nothing(good: bytes, wrong: bytes):
+    told = tell_facts(to_png(SCANS[0]), FileFacts((3.87, 11.5), ScanPattern.RADIAL))
+    assert part_facts(told.replace(good, wrong))[0].spacing is None
 
 
 def test_a_damaged_volume_is_one_unreadable_scan(mixed: Path):
@@ -243,6 +282,13 @@ def test_octmnist_is_a_source_with_splits_and_labels(tmp_path: Path):
         assert (pixels(scans[5]) == arrays["train_images"][5]).all()  # back
         test = [member for member in scans if member.place.split == "test"]
         assert (pixels(test[2]) == arrays["test_images"][2]).all()  # and ahead
+
+
+def test_medmnist_s_labels_are_words_of_a_scheme_too(tmp_path: Path):
+    path = octmnist(tmp_path / "octmnist_64.npz")
+    with open_source(path) as members:
+        labels = {member.place.label for member in scans_of(members, path, Naming(OCTDL))}
+    assert labels == {"AMD_LATE", "DME", "AMD_EARLY", "NORMAL"}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PIL import Image
 from octtutor.datasets import volumes
 from octtutor.datasets.volumes import Volume, is_readable_name, open_volume
 from octtutor.datasets.volumes.heidelberg import unpack_floats
-from octtutor.datasets.volumes.volume import MAX_SLICES
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_VOLUME_SLICES
 from tests.datasets import exports
 
 pytest.importorskip("pydicom", reason="needs pip install 'octtutor[formats]'")
@@ -215,6 +215,30 @@ def test_the_corners_of_a_straightened_scan_are_white_as_in_heidelbergs_pictures
     assert np.abs(scan[10:].astype(int) - SCANS[0][10:]).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [(1, "line"), (2, "circle"), (3, "volume"), (4, "volume"), (5, "radial"), (77, None)],
+)
+def test_a_vol_says_how_its_scans_lie_and_how_large_a_pixel_is(
+    pattern: int, said: str | None, tmp_path: Path
+):
+    raw = np.zeros((1, 40, 48), np.float32)
+    volume = open_volume(exports.vol(tmp_path / "eye.vol", raw, pattern=pattern))
+    assert volume.picture(0).pattern == said
+    assert volume.picture(0).spacing == pytest.approx((3.9, 10.0))
+
+
+def test_each_series_of_an_e2e_says_how_its_scans_lie_and_how_large_a_pixel_is(tmp_path: Path):
+    raw = exports.reflectivity(SCANS)
+    path = exports.e2e(tmp_path / "a.e2e", raw, (b"R", b"L"), patterns=(3, 2))
+    volume = open_volume(path)
+    cube, circle = volume.picture(2), volume.picture(7)
+    assert (cube.pattern, circle.pattern) == ("volume", "circle")
+    assert cube.spacing == pytest.approx((3.9, 10 * 289.6 / 48))
+    assert circle.spacing is None  # its ends tell no width
+    assert open_volume(e2e(tmp_path / "b.e2e")).picture(2).pattern is None
+
+
 def test_nan_in_a_vol_is_said(tmp_path: Path):
     raw = exports.reflectivity(SCANS)
     raw[1, 3, 3] = np.nan
@@ -227,7 +251,7 @@ def test_nan_in_a_vol_is_said(tmp_path: Path):
 def test_a_vol_that_declares_more_than_it_holds_is_refused_before_anything_is_made(tmp_path: Path):
     path = vol(tmp_path / "a.vol")
     data = bytearray(path.read_bytes())
-    data[16:20] = (MAX_SLICES + 1).to_bytes(4, "little")
+    data[16:20] = (MAX_VOLUME_SLICES + 1).to_bytes(4, "little")
     path.write_bytes(bytes(data))
     with pytest.raises(BadScanError, match="declares 5,001 B-scans"):
         open_volume(path)

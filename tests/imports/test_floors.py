@@ -1,5 +1,6 @@
 """The house: who may import whom, and what stays unloaded."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -24,8 +25,9 @@ def test_each_floor_imports_only_the_floors_below():
     "code",
     [
         "import octtutor.core.answer, octtutor.core.schedule, octtutor.core.quiz",
-        "import octtutor.store.sql, octtutor.store.migrate, octtutor.store.memory",
-        "import octtutor.tutor.practice, octtutor.tutor.results, octtutor.tutor.importing",
+        "import octtutor.store.sql, octtutor.store.sql.migrate",
+        "import octtutor.tutor.practice.practice, octtutor.tutor.progress.results",
+        "import octtutor.tutor.decks.deck_import, octtutor.reports.trainee_report",
         "import octtutor.datasets.audit, octtutor.phantom, octtutor.stats.figures",
         "import octtutor.wiring",
         "import sys; sys.argv = ['octtutor', '--help']\n"
@@ -42,8 +44,18 @@ def test_a_fresh_interpreter_loads_nothing_heavy(code: str):
     assert result.stdout.strip().splitlines()[-1] == "LOADED []", result.stdout + result.stderr
 
 
+def test_the_environment_is_read_for_settings_in_one_place():
+    calls = [
+        f"{path.relative_to(ROOT)}"
+        for path in (ROOT / "octtutor").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "from_env"
+    ]
+    assert calls == ["octtutor/wiring.py"]
+
+
 def test_nothing_is_written_at_import(tmp_path):
-    code = "import octtutor.wiring, octtutor.cli, octtutor.tutor.practice"
+    code = "import octtutor.wiring, octtutor.cli, octtutor.tutor.practice.practice"
     environment = {"OCTTUTOR_HOME": str(tmp_path / "home"), "HOME": str(tmp_path), "PATH": ""}
     subprocess.run([sys.executable, "-B", "-c", code], check=True, env=environment, timeout=120)
     assert list(tmp_path.iterdir()) == []

@@ -13,9 +13,9 @@ import pytest
 
 from octtutor.datasets.listing import write_listing
 from octtutor.datasets.sources import open_source
-from octtutor.jobs.order import Order
 from octtutor.jobs.queue import Job, Jobs
 from octtutor.jobs.state import RUNNING, WAITING, tail
+from octtutor.jobs.training_order import TrainingOrder
 from tests.conftest import ROOT, write_scans
 
 PATIENCE = 240
@@ -96,10 +96,11 @@ def jobs(place: Path) -> Iterator[Jobs]:
                     worker_of(job).kill()
 
 
-def small(place: Path, title: str = "small", **changes) -> Order:
+def small(place: Path, title: str = "small", **changes) -> TrainingOrder:
     """An order that trains in seconds."""
-    facts = {"data": str(place / "scans.csv"), "size": 64, "epochs": 3, "batch": 8, "by": "ada"}
-    return Order(title, **(facts | changes))
+    facts = {"data": str(place / "scans.csv"), "size": 64, "by": "ada"}
+    settings = {key: changes.pop(key, usual) for key, usual in (("epochs", 3), ("batch", 8))}
+    return TrainingOrder(title, settings=settings, **(facts | changes))
 
 
 def kill(pid: int) -> None:

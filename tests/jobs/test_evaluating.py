@@ -13,7 +13,7 @@ import pytest
 from octtutor.errors import BadInputError, ModelError
 from octtutor.jobs.evaluating import EvaluationOrder, Evaluations
 from octtutor.jobs.state import CUT_OFF, DONE, FAILED, RUNNING, STOP, WAITING, State, write_state
-from octtutor.model.inspection import read_inspection
+from octtutor.model.measure.inspection import read_inspection
 from tests.conftest import MODEL, ROOT, write_scans
 
 
@@ -46,7 +46,7 @@ def test_an_upload_is_evaluated_and_then_forgotten(evaluations: Evaluations, tmp
     assert (done.state.status, done.order.by) == (DONE, "ada")
     assert (done.state.step, done.state.steps, done.state.outcome["n"]) == (4, 4, 4)
     found = read_inspection(folder)
-    assert (found.told["source"], len(found.shown)) == ("ward", 4)
+    assert (found.figures["source"], len(found.shown)) == ("ward", 4)
     assert not list(folder.rglob("*.zip"))
     evaluations.remove(done.id)
     assert evaluations.all() == ()

@@ -11,10 +11,10 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from octtutor.jobs.order import Order
-from octtutor.jobs.queue import Job, Jobs
-from octtutor.jobs.run import COMPARISON, DIFFERING, RUN
+from octtutor.jobs.queue import RUN, Job, Jobs
+from octtutor.jobs.run import COMPARISON, DIFFERING
 from octtutor.jobs.state import CUT_OFF, DONE, FAILED, RUNNING, WAITING
+from octtutor.jobs.training_order import TrainingOrder
 from octtutor.jobs.worker import tells_no_memory
 from tests.conftest import ROOT
 from tests.jobs.conftest import finish, has_ended, kill, open_jobs, small, until, worker_of
@@ -22,7 +22,6 @@ from tests.jobs.conftest import finish, has_ended, kill, open_jobs, small, until
 START_AND_LEAVE = """
 import sys
 from pathlib import Path
-from octtutor.jobs.order import Order
 from tests.jobs.conftest import open_jobs, small
 place = Path(sys.argv[1])
 jobs = open_jobs(place)
@@ -31,10 +30,10 @@ print(jobs.start(jobs.draft(small(place, "whole", compare_with="lite0")).id).id)
 
 GREEDY = """
 import sys
-if "octtutor.jobs.run" in sys.orig_argv:
-    from octtutor.model.backend import import_keras_quietly
+if "octtutor.job_process" in sys.orig_argv:
+    from octtutor.model.network.backend import import_keras_quietly
     import_keras_quietly()
-    from octtutor.model import training
+    from octtutor.model.training import train as training
     train = training.train
     def train_greedily(plan, *rest):
         if plan.recipe.batch > 8:
@@ -164,7 +163,7 @@ def test_a_run_without_memory_goes_on_with_half_the_batch_and_says_so(
     job = finish(jobs, jobs.start(jobs.draft(small(place, "large", batch=16, epochs=1)).id).id)
     assert "Out of memory with 16 scans a step: going on with 8." in job.state.message
     assert job.state.status == DONE
-    assert job.order.batch == 8
+    assert job.order.settings["batch"] == 8
 
 
 @pytest.mark.parametrize(
@@ -202,7 +201,7 @@ def test_a_measured_time_is_of_this_machine_and_of_this_plan(jobs: Jobs, place: 
     jobs.measure(job.id)
     told = until(jobs, job.id, lambda job: job.estimate is not None).estimate
     assert told is not None
-    assert told["epochs"] == 3
-    assert told["seconds"] == pytest.approx(3 * told["seconds_per_epoch"])
-    assert isinstance(job.order, Order)
+    assert told.epochs == 3
+    assert told.seconds == pytest.approx(3 * told.seconds_per_epoch)
+    assert isinstance(job.order, TrainingOrder)
     assert jobs.get(job.id).state.status not in (WAITING, RUNNING)

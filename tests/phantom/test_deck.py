@@ -13,10 +13,10 @@ import pytest
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.errors import BadInputError
 from octtutor.phantom import Difficulty, make, write_deck
-from octtutor.phantom.deck import _order, write_cases, write_chosen
+from octtutor.phantom.deck import case_to_draw, write_cases, write_chosen
 from octtutor.phantom.difficulty import rate
 from octtutor.phantom.embedded import CHOSEN, EMBEDDED_SEED
-from octtutor.phantom.scan import DIFFUSE
+from octtutor.phantom.synthetic_scan import DIFFUSE
 from tests.conftest import DECK
 
 SIZE = (128, 160)
@@ -229,7 +229,7 @@ def test_an_error_among_several_processes_leaves_no_litter(tmp_path: Path) -> No
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     """A disk smaller than the deck: the largest that can be asked for, on any machine's disk."""
     free = shutil.disk_usage(tmp_path).free
-    orders = [_order(0, 7, (1024, 1536))] * (free // 2_000_000 + 1000)
+    orders = [case_to_draw(0, 7, (1024, 1536))] * (free // 2_000_000 + 1000)
     with pytest.raises(BadInputError, match=r"MB of free disk for \d+ scans. Received: .* fill"):
         write_cases(tmp_path / "deck", orders, None, 1)
     assert list(tmp_path.iterdir()) == []
@@ -242,7 +242,7 @@ def test_a_number_of_processes_outside_the_limits_is_refused(tmp_path: Path, wor
 
 
 def test_sizes_are_those_of_spectralis_where_none_is_asked_for() -> None:
-    sizes = [_order(index, 7, None).size for index in range(200)]
+    sizes = [case_to_draw(index, 7, None).size for index in range(200)]
     assert set(sizes) == {(496, 512), (496, 768)}
     assert 30 < sizes.count((496, 768)) < 70
 

@@ -11,7 +11,7 @@ from octtutor.phantom import Difficulty, label_of, make
 from octtutor.phantom.anatomy import Layer
 from octtutor.phantom.difficulty import LOOK_ALIKES, plan, rate
 from octtutor.phantom.image import View, render
-from octtutor.phantom.scan import grow_eye
+from octtutor.phantom.synthetic_scan import grow_eye
 
 SIZE = (128, 160)
 labels = st.sampled_from(list(Diagnosis))

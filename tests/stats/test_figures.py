@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
-from octtutor.core.diagnosis import LABELS, Diagnosis, penalty
+from octtutor.core.diagnosis import LABELS, PENALTY, Diagnosis, penalty
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.stats.figures import (
     brier,
     calibration_error,
@@ -32,41 +33,43 @@ def pair(draw_from):
 def test_the_confusion_matrix_is_scikit_learns(both):
     truth, answer = both
     expected = confusion_matrix(truth, answer, labels=range(4))
-    assert (confusion(truth, answer) == expected).all()
+    assert (confusion(truth, answer, 4) == expected).all()
 
 
 @given(pair(answers))
 def test_the_weighted_error_is_the_mean_of_the_penalties(both):
     truth, answer = both
     costs = [penalty(LABELS[t], LABELS[a]) for t, a in zip(truth, answer, strict=True)]
-    assert weighted_error(confusion(truth, answer)) == pytest.approx(np.mean(costs))
+    assert weighted_error(confusion(truth, answer, 4), PENALTY) == pytest.approx(np.mean(costs))
 
 
 @given(pair(answers))
 def test_no_answer_is_better_than_the_truth(both):
     truth, answer = both
-    assert weighted_error(confusion(truth, truth)) == 0
-    assert weighted_error(confusion(truth, answer)) >= 0
+    assert weighted_error(confusion(truth, truth, 4), PENALTY) == 0
+    assert weighted_error(confusion(truth, answer, 4), PENALTY) >= 0
     if (truth != answer).any():
-        assert weighted_error(confusion(truth, answer)) > 0
+        assert weighted_error(confusion(truth, answer, 4), PENALTY) > 0
 
 
 def test_kermanys_reference_points_come_out():
     truth = np.repeat(np.arange(4), 250)
     always = {
-        label: weighted_error(confusion(truth, np.full(1000, LABELS.index(label))))
+        label: weighted_error(confusion(truth, np.full(1000, LABELS.index(label)), 4), PENALTY)
         for label in LABELS
     }
     assert always[Diagnosis.CNV] == 0.75
     assert always[Diagnosis.NORMAL] == 2.25
     everything = np.ones((4, 4), np.int64)
-    assert weighted_error(everything) == 1.25
+    assert weighted_error(everything, PENALTY) == 1.25
 
 
 @given(pair(answers))
 def test_sensitivity_is_scikit_learns_recall(both):
     truth, answer = both
-    for index, (sensitivity, _) in enumerate(per_class(confusion(truth, answer)).values()):
+    for index, (sensitivity, _) in enumerate(
+        per_class(confusion(truth, answer, 4), LABELS).values()
+    ):
         if sensitivity.n:
             expected = recall_score(truth == index, answer == index)
             assert sensitivity.value == pytest.approx(expected)
@@ -103,7 +106,9 @@ def test_an_interval_over_patients_is_wider_than_one_over_scans():
 def test_a_perfect_score_is_not_certain():
     """A bootstrap of perfect answers is mute; n counts patients, not scans."""
     truth = np.arange(40) % 4
-    figures = model_figures(truth, np.eye(4)[truth], [str(i // 4) for i in range(40)])
+    figures = model_figures(
+        truth, np.eye(4)[truth], [str(i // 4) for i in range(40)], OCT2017_SCHEME
+    )
     assert figures["accuracy"] == 1
     assert figures["accuracy_ci"] == pytest.approx([wilson(10, 10).low, 1])
     assert figures["weighted_error_ci"] == [None, None]
@@ -132,7 +137,7 @@ def test_all_figures_come_out_of_any_answers(seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 4, 40)
     chances = rng.dirichlet(np.ones(4), 40)
-    figures = model_figures(truth, chances, [str(i // 3) for i in range(40)])
+    figures = model_figures(truth, chances, [str(i // 3) for i in range(40)], OCT2017_SCHEME)
     assert figures["accuracy"] == accuracy_score(truth, chances.argmax(1))
     assert figures["accuracy_ci"][0] <= figures["accuracy"] <= figures["accuracy_ci"][1]
     assert figures["n"] == 40

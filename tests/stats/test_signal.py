@@ -83,7 +83,7 @@ def test_calling_the_opposite_turns_d_prime_and_criterion_round(hits, misses, al
 
 def test_each_class_is_detected_against_the_rest():
     matrix = np.array([[8, 1, 1, 0], [2, 6, 0, 2], [1, 0, 9, 0], [0, 0, 3, 7]])
-    told = per_class_detection(matrix)
+    told = per_class_detection(matrix, LABELS)
     assert list(told) == [str(label) for label in LABELS]
     assert told["CNV"] == detection(8, 2, 3, 27)
     assert told["DRUSEN"] == detection(9, 1, 4, 26)
@@ -91,6 +91,6 @@ def test_each_class_is_detected_against_the_rest():
 
 def test_a_class_that_was_never_shown_has_no_d_prime():
     matrix = np.diag([3, 4, 0, 5])
-    told = per_class_detection(matrix)
+    told = per_class_detection(matrix, LABELS)
     assert told["DRUSEN"].d_prime.value is None
     assert told["NORMAL"].d_prime.value > 0

@@ -1,4 +1,4 @@
-"""A store of each kind; PostgreSQL is the system's own, started for the tests."""
+"""PostgreSQL: the system's own, started for the tests."""
 
 import os
 import shutil
@@ -11,11 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from octtutor.store.contract import Store
-from octtutor.store.engines import open_engine, sqlite_url
-from octtutor.store.memory import MemoryStore
-from octtutor.store.migrate import upgrade
-from octtutor.store.sql import SqlStore
+from octtutor.store.sql.engines import open_engine
 from tests.conftest import missing
 
 
@@ -71,19 +67,12 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    if request.param == "sqlite":
-        engine = open_engine(sqlite_url(tmp_path / "records.db"))
-    else:
-        engine = open_engine(request.getfixturevalue("postgres"))
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    upgrade(engine)
-    opened = SqlStore(engine)
-    yield opened
-    opened.close()
+@pytest.fixture
+def fresh_postgres(postgres: str) -> str:
+    """The address of a PostgreSQL with nothing in it."""
+    engine = open_engine(postgres)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres

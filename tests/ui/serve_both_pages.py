@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from octtutor.settings import Settings
-from octtutor.tutor.importing import import_scans
+from octtutor.tutor.decks.deck_import import import_scans
 from octtutor.wiring import (
     build,
     build_educators,
@@ -18,7 +18,7 @@ from octtutor.wiring import (
     readers_uploads,
 )
 from tests.conftest import write_scans
-from tests.tutor.conftest import ToldPredictor, ToldShelf
+from tests.fakes import ToldPredictor, ToldShelf
 
 
 def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:

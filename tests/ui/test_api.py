@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.verdict import Verdict
 from octtutor.phantom import make
 from tests.conftest import DECK, ROOT, missing
 
@@ -43,9 +45,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`octtutor serve --mcp` with the shipped model, in a process of its own."""
-    try:
-        import mcp  # noqa: F401
-    except ImportError:
+    if find_spec("mcp") is None:
         missing("mcp", "Install it: pip install 'octtutor[mcp]'")
     home = tmp_path_factory.mktemp("service")
     with socket.socket() as probe:
@@ -107,6 +107,9 @@ def test_predict_answers_a_file_and_keeps_nothing(served, client, scan):
     assert set(told["probabilities"]) == set(map(str, LABELS))
     assert sum(told["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert told["label"] == max(told["probabilities"], key=told["probabilities"].get)
+    assert told["verdict"] in list(Verdict)
+    assert (told["warning"] is None) == (told["verdict"] == Verdict.SCAN) == (told["why"] == "")
+    assert told["preparation"] in ([], ["White or black fill at the borders was painted over."])
     assert (told["width"], told["height"], told["slices"]) == (240, 200, 1)
     assert "CNV-1-1" not in str(told)
     assert served.left == []

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from octtutor.errors import NotAllowedError
-from octtutor.store.engines import open_engine, sqlite_url
 from octtutor.store.sql import SqlStore
-from octtutor.tutor.educators import Educators
-from octtutor.ui.doorkeeper import COOKIE, Doorkeeper
+from octtutor.store.sql.engines import open_engine, sqlite_url
+from octtutor.tutor.accounts import Educators
+from octtutor.ui.doors.doorkeeper import COOKIE, Doorkeeper
 from octtutor.wiring import now
 from tests.conftest import ROOT, write_scans
 
@@ -93,6 +93,10 @@ def unclaimed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def join(client: httpx.Client, fn: int, data: list) -> httpx.Response:
     body = {"data": data, "fn_index": fn, "session_hash": "s1", "event_data": None}
     return client.post(f"{API}/queue/join", json=body)
+
+
+OWN_WORDS = ["", "", False]
+"""What Scans is sent where an upload's labels are those of the deck's own scheme."""
 
 
 def outcome(client: httpx.Client) -> dict:
@@ -313,7 +317,7 @@ def test_a_removed_educator_is_out_with_the_page_open(guarded: Served):
     with guarded.signed_in("mary") as client:
         load = function(client, "click")
         guarded.educators.remove("mary")
-        assert join(client, load, [None, "", ""]).status_code == 401
+        assert join(client, load, [None, "", "", *OWN_WORDS]).status_code == 401
 
 
 # ---- the person at the machine ---------------------------------------------------------------
@@ -322,10 +326,10 @@ def test_a_removed_educator_is_out_with_the_page_open(guarded: Served):
 def test_the_person_at_the_machine_needs_no_account_until_there_is_one(unclaimed: Served):
     with unclaimed.client() as client:
         number = function(client, "click")
-        assert join(client, number, [None, "", ""]).status_code == 200
+        assert join(client, number, [None, "", "", *OWN_WORDS]).status_code == 200
         assert "Received none" in outcome(client)["output"]["error"]
         unclaimed.educators.add("ada", PASSWORD)
-        assert join(client, number, [None, "", ""]).status_code == 401
+        assert join(client, number, [None, "", "", *OWN_WORDS]).status_code == 401
         assert client.get("/educator/config").status_code == 401
         assert client.get("/educator/").headers["location"] == "sign-in"
         unclaimed.educators.remove("ada")
@@ -398,17 +402,17 @@ def test_an_upload_becomes_a_deck(guarded: Served, tmp_path: Path):
             f"{API}/upload", files={"files": (file.name, file.read_bytes())}
         ).json()
         upload = {"path": path, "orig_name": "ward.zip", "meta": {"_type": "gradio.FileData"}}
-        assert join(client, number, [upload, "", "The ward"]).status_code == 200
+        assert join(client, number, [upload, "", "The ward", *OWN_WORDS]).status_code == 200
         done = outcome(client)
         assert done["success"], done
         report, table, *cleared = done["output"]["data"]
-        assert join(client, number, [upload, "", ""]).status_code == 200
+        assert join(client, number, [upload, "", "", *OWN_WORDS]).status_code == 200
         again = outcome(client)
     assert "8 scans added" in report
     assert "cannot be read: 1" in report
     assert "CNV-9-9.png" in report
     assert "The ward (ward)" in table
-    assert cleared == [None, "", ""]
+    assert cleared == [None, "", "", *OWN_WORDS]
     assert [deck.title for deck in guarded.store.decks()] == ["first", "The ward"]
     assert "not on this server any more" in again["output"]["error"]
     assert not Path(path).exists()
@@ -419,7 +423,10 @@ def test_a_path_that_was_not_uploaded_is_refused(guarded: Served, path):
     before = guarded.store.decks()
     with guarded.signed_in() as client:
         upload = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        assert join(client, function(client, "click"), [upload, "x", ""]).status_code == 200
+        assert (
+            join(client, function(client, "click"), [upload, "x", "", *OWN_WORDS]).status_code
+            == 200
+        )
         assert not outcome(client)["success"]
     assert guarded.store.decks() == before
 

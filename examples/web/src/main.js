@@ -21,10 +21,11 @@ async function read(blob, name) {
     const net = await network;
     await paintNow(); // the network keeps the page's only thread for a moment
     const started = performance.now();
-    const answer = await net.answer(prepare(scan, net.facts.preprocessing));
+    const prepared = prepare(scan, net.facts.preprocessing);
+    const answer = await net.answer(prepared.grey);
     if (turn !== asked) return;
     const label = answer.probabilities.indexOf(Math.max(...answer.probabilities));
-    reading = { scan, answer, label, name };
+    reading = { scan, answer, label, name, place: prepared.place };
     say(`${name}: ${net.facts.labels[label]}, ${percent(answer.probabilities[label])}. Read in ` +
       `${Math.round(performance.now() - started)} ms, here in the browser.`);
     drawScan(scan, name);
@@ -89,10 +90,10 @@ function span(name, text = "") {
 }
 
 function explain(net, label) {
-  const { scan, answer } = reading;
+  const { scan, answer, place } = reading;
   const raw = net.explain(answer.map, label);
   reading.label = label;
-  reading.map = raw && toScanSize(raw, scan.width, scan.height);
+  reading.map = raw && toScanSize(raw, scan.width, scan.height, place);
   for (const button of find("chances").children)
     button.setAttribute("aria-pressed", button.dataset.label === net.facts.labels[label]);
   find("note").textContent = remark(net.facts.labels[label]);

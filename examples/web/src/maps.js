@@ -1,21 +1,32 @@
-// A raw map to the scan's size and to colours: what octtutor/model/maps.py does.
+// A raw map to the scan's size and to colours: what octtutor/model/explain/maps.py does.
 
-/** Bring a raw map to the scan's size, bicubic, in [0, 1]; all zero where there is no evidence. */
-export function toScanSize(raw, width, height) {
+import { onScan } from "./frame.js";
+
+/**
+ * Bring a raw map to the scan's size, bicubic, in [0, 1]; all zero where there is no evidence.
+ * `place` is of `prepare`: how the frame that the map is of lies on the scan, or null.
+ */
+export function toScanSize(raw, width, height, place = null) {
+  if (!place) return normalise(enlarge(raw, width, height), width);
+  const framed = normalise(enlarge(raw, place.width, place.height), place.width);
+  return normalise(onScan(framed.level, place, [width, height]), width);
+}
+
+function enlarge(raw, width, height) {
   const columns = cubicWeights(raw.width, width), rows = cubicWeights(raw.height, height);
   const wide = new Float32Array(width * raw.height);
   for (let y = 0; y < raw.height; y++)
     for (let x = 0; x < width; x++)
       for (const [from, weight] of columns[x]) wide[y * width + x] += weight * raw.data[y * raw.width + from];
-  const level = new Float32Array(width * height);
+  return Float32Array.from({ length: width * height }, (_, i) => {
+    const x = i % width, y = (i - x) / width;
+    return Math.max(0, rows[y].reduce((sum, [from, weight]) => sum + weight * wide[from * width + x], 0));
+  });
+}
+
+function normalise(level, width) {
   let top = 0, peak = 0;
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      let sum = 0;
-      for (const [from, weight] of rows[y]) sum += weight * wide[from * width + x];
-      level[y * width + x] = Math.max(0, sum);
-      if (sum > top) { top = sum; peak = y * width + x; }
-    }
+  level.forEach((value, i) => { if (value > top) { top = value; peak = i; } });
   if (top > 0) for (let i = 0; i < level.length; i++) level[i] /= top;
   return { level, evidence: top > 0, peak: { x: peak % width, y: Math.floor(peak / width) } };
 }

@@ -12,6 +12,8 @@ export async function loadNetwork(url) {
   if (!reply.ok) throw new Error(`The network cannot be loaded (${reply.status}).`);
   const bytes = new Uint8Array(await reply.arrayBuffer());
   const facts = readFacts(bytes);
+  if (!["1", "2"].includes(facts.preprocessing.version)) // see docs/preparation.md
+    throw new Error("Expected a network for scans prepared in a way that is known here. Get a newer page.");
   return new Network(await ort.InferenceSession.create(bytes), facts);
 }
 

@@ -1,4 +1,7 @@
-// A scan as the network takes it: what octtutor/model/preprocess.py and octtutor/datasets/fill.py do.
+// A scan as the network takes it: what octtutor/model/network/preprocess.py and octtutor/datasets/fill.py do.
+import { layIntoFrame } from "./frame.js";
+import { flood, spread } from "./masks.js";
+import { resize } from "./resize.js";
 
 const WHITE = 245, PAD = 6, LEAST = 12;
 
@@ -10,10 +13,11 @@ export function toGrey(rgba) {
   return grey;
 }
 
-/** The scan in the network's size, Uint8Array size × size. */
+/** What the network is fed: `grey`, Uint8Array size × size, and `place`, how a frame lies on the scan. */
 export function prepare(scan, facts) {
+  if (facts.version === "2") return layIntoFrame(scan, facts.frame);
   const bare = facts.fill === "painted" ? withoutFill(scan) : scan;
-  return resizeArea(bare, facts.size);
+  return { grey: resize(bare, [facts.size, facts.size]).grey, place: null };
 }
 
 /** Paint the white fill that reaches the border with the median of the rest. */
@@ -56,40 +60,6 @@ function findFill({ grey, width, height }) {
   return fill;
 }
 
-// erosion (Math.min) or dilation (Math.max) by a square of 2 × reach + 1
-function spread(mask, w, h, reach, pick) {
-  const pass = (from, step, length, lines, jump) => {
-    const to = new Uint8Array(from.length);
-    for (let line = 0; line < lines; line++)
-      for (let i = 0; i < length; i++) {
-        const base = line * jump;
-        let value = from[base + i * step];
-        for (let k = Math.max(0, i - reach); k <= Math.min(length - 1, i + reach); k++)
-          value = pick(value, from[base + k * step]);
-        to[base + i * step] = value;
-      }
-    return to;
-  };
-  return pass(pass(mask, 1, w, h, w), w, h, w, 1);
-}
-
-function flood(mask, w, h, start, diagonal) {
-  const seen = new Uint8Array(mask.length), found = [start];
-  seen[start] = 1;
-  for (let next = 0; next < found.length; next++) {
-    const x = found[next] % w, y = (found[next] - x) / w;
-    for (let dy = -1; dy <= 1; dy++)
-      for (let dx = -1; dx <= 1; dx++) {
-        if (!diagonal && dx !== 0 && dy !== 0) continue;
-        const nx = x + dx, ny = y + dy, at = ny * w + nx;
-        if (nx < 0 || ny < 0 || nx >= w || ny >= h || seen[at] || !mask[at]) continue;
-        seen[at] = 1;
-        found.push(at);
-      }
-  }
-  return found;
-}
-
 function dropSmall(mask, w, h) {
   const kept = new Uint8Array(mask.length), left = mask.slice();
   for (let start = 0; start < left.length; start++) {
@@ -98,44 +68,4 @@ function dropSmall(mask, w, h) {
     for (const at of region) { left[at] = 0; if (region.length >= LEAST) kept[at] = 1; }
   }
   return kept;
-}
-
-/** Area averaging, as OpenCV's INTER_AREA; where a side grows, its linear way. */
-export function resizeArea({ grey, width, height }, size) {
-  const weigh = width >= size && height >= size ? areaWeights : linearWeights;
-  const columns = weigh(width, size), rows = weigh(height, size);
-  const narrow = new Float32Array(size * height);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < size; x++)
-      for (const [from, weight] of columns[x]) narrow[y * size + x] += weight * grey[y * width + from];
-  const small = new Uint8Array(size * size);
-  for (let y = 0; y < size; y++)
-    for (let x = 0; x < size; x++) {
-      let sum = 0;
-      for (const [from, weight] of rows[y]) sum += weight * narrow[from * size + x];
-      small[y * size + x] = Math.round(sum);
-    }
-  return small;
-}
-
-function areaWeights(from, to) {
-  const scale = from / to;
-  return Array.from({ length: to }, (_, i) => {
-    const start = i * scale, end = Math.min(start + scale, from), parts = [];
-    for (let k = Math.floor(start); k < end; k++) {
-      const share = Math.min(k + 1, end) - Math.max(k, start);
-      if (share > 1e-3) parts.push([k, share / (end - start)]);
-    }
-    return parts;
-  });
-}
-
-function linearWeights(from, to) {
-  const scale = from / to;
-  return Array.from({ length: to }, (_, i) => {
-    const left = Math.floor(i * scale);
-    const past = i + 1 - (left + 1) / scale;
-    const share = past <= 0 ? 0 : past - Math.floor(past);
-    return [[Math.min(left, from - 1), 1 - share], [Math.min(left + 1, from - 1), share]];
-  });
 }

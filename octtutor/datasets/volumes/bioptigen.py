@@ -14,6 +14,7 @@ import numpy.typing as npt
 from octtutor.datasets.decode import Pixels, check_size
 from octtutor.datasets.volumes.volume import (
     Opener,
+    Reader,
     Volume,
     check_count,
     damaged,
@@ -101,3 +102,6 @@ def _read(
 ) -> Pixels:
     level = (_numbers(opener, places[index]).astype(np.float32) - black) / (white - black)
     return np.asarray(np.round(255 * np.clip(level, 0, 1)), np.uint8).reshape(-1, depth).T.copy()
+
+
+OCT_READER = Reader(OCT, open_bioptigen, (".oct",), ((10, b"FRAMEHEADER"),))

@@ -13,18 +13,23 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from octtutor.datasets.decode import Pixels, check_numbers, check_size, find_white
-from octtutor.datasets.volumes.volume import Opener, Volume, check_count, damaged, read_exactly
+from octtutor.datasets.scan_picture import ScanPicture
+from octtutor.datasets.volumes.dicom_kind import TAGS, read_facts
+from octtutor.datasets.volumes.volume import (
+    Opener,
+    Reader,
+    Volume,
+    check_count,
+    damaged,
+    read_exactly,
+)
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_DICOM_HEADER_BYTES, MAX_DICOM_PACKED_BYTES
 
 DICOM = "DICOM"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_MAX_HEADER = 4_000_000
-"""Bytes before the pixels that are read, not skipped; parsing more would take too long."""
-_MAX_RUNS = 8_000_000
-"""Bytes of a frame that may be packed by run lengths."""
 _PIXEL_DATA = 0x7FE00010
 _ITEM = 0xE000FFFE
 _SIDES = {"R": "OD", "L": "OS"}
@@ -79,6 +84,7 @@ def open_dicom(opener: Opener, name: str) -> Volume:
     _check_codec(header, name)
     _check_runs(header, opener, name, count)
     probe = _probe(opener, name, count // 2)
+    side, said = _laterality(header), read_facts(header, count)
     colour = _is_colour(header)
     if colour and count > 1 and not _is_grey(_rgb(probe, header)):
         raise BadScanError(
@@ -86,11 +92,12 @@ def open_dicom(opener: Opener, name: str) -> Volume:
             "the OCT volume, not the photographs or a film."
         )
     if colour:
-        read = partial(_read_colour, opener, _pixel_tags(header))
-    else:
-        tones = _tones(header, opener, name, count)
-        read = partial(_read_grey, opener, name, tones, _is_inverted(header))
-    return Volume(name, DICOM, count, _laterality(header), read)
+        tags = _pixel_tags(header)
+        read, colours = partial(_read_brightness, opener, tags), partial(_read_rgb, opener, tags)
+        return Volume(name, DICOM, count, side, read, facts=said, read_colours=colours)
+    tones = _tones(header, opener, name, count)
+    grey = partial(_read_grey, opener, name, tones, _is_inverted(header))
+    return Volume(name, DICOM, count, side, grey, facts=said)
 
 
 def _need_pydicom(name: str) -> None:
@@ -130,14 +137,17 @@ def _read_header(opener: Opener, name: str) -> Any:
 
     with opener() as file:
         start = 132 if file.read(132)[128:] == b"DICM" else 0
-        bounded: Any = _Bounded(file, _MAX_HEADER)
+        bounded: Any = _Bounded(file, MAX_DICOM_HEADER_BYTES)
         bounded.seek(start)
         meta = read_dataset(bounded, False, True, stop_when=_is_past_meta)
         if meta.get("TransferSyntaxUID") == _DEFLATED:
             raise _unknown_codec(name, "Deflated Explicit VR Little Endian")
         bounded.seek(0)
         header = dcmread(
-            bounded, stop_before_pixels=True, force=True, specific_tags=[*_TAGS, *_PIXEL_TAGS]
+            bounded,
+            stop_before_pixels=True,
+            force=True,
+            specific_tags=[*_TAGS, *TAGS, *_PIXEL_TAGS],
         )
     if "Rows" not in header or "Columns" not in header:
         raise damaged(name, DICOM, "holds no pixels (a report perhaps, or no DICOM at all)")
@@ -181,7 +191,7 @@ def _check_runs(header: Any, opener: Opener, name: str, count: int) -> None:
 
         read_partial(file, is_pixels, specific_tags=[0x00280010])
         lengths = list(_fragments(file, places[0], count)) if places else []
-    if len(lengths) != count or max(lengths) > 2 * raw + 64 or raw > _MAX_RUNS:
+    if len(lengths) != count or max(lengths) > 2 * raw + 64 or raw > MAX_DICOM_PACKED_BYTES:
         raise damaged(name, DICOM, "is damaged, or packed as RLE in frames that are too large")
 
 
@@ -255,8 +265,12 @@ def _is_grey(rgb: Pixels) -> bool:
     return int(np.ptp(rgb.astype(np.int16), axis=-1).max()) <= 2
 
 
-def _read_colour(opener: Opener, header: Any, index: int) -> Pixels:
-    return np.array(Image.fromarray(_rgb(_frame(opener, index), header)).convert("L"))
+def _read_brightness(opener: Opener, header: Any, index: int) -> Pixels:
+    return ScanPicture(_read_rgb(opener, header, index)).grey
+
+
+def _read_rgb(opener: Opener, header: Any, index: int) -> Pixels:
+    return _rgb(_frame(opener, index), header)
 
 
 def _read_grey(
@@ -338,3 +352,6 @@ def _laterality(header: Any) -> str | None:
         anatomy = shared.get("FrameAnatomySequence")
         side = anatomy[0].get("FrameLaterality") if anatomy else None
     return _SIDES.get(str(side))
+
+
+DICOM_READER = Reader(DICOM, open_dicom, (".dcm", ".dicom"), ((128, b"DICM"),), always_begins=False)

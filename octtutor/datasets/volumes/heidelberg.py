@@ -5,6 +5,7 @@ to it: the walk, because eyepy follows a file's own pointers and sizes wherever 
 numbers of 16 bits, whose mantissa it reads from the wrong end.
 """
 
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.datasets.decode import Pixels, check_numbers, check_size
+from octtutor.datasets.scan_picture import FileFacts, ScanPattern, to_spacing
 from octtutor.datasets.volumes.volume import (
     Opener,
+    Reader,
     Volume,
     check_count,
     damaged,
@@ -24,18 +27,31 @@ from octtutor.datasets.volumes.volume import (
     size_of,
 )
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_HEIDELBERG_ENTRIES
 
 VOL, E2E = "Heidelberg VOL", "Heidelberg E2E"
 _VOL_HEADER = 2048
 _SIDES = {b"OD": "OD", b"OS": "OS"}
+_PATTERNS = {
+    1: ScanPattern.LINE,
+    2: ScanPattern.CIRCLE,
+    3: ScanPattern.VOLUME,
+    4: ScanPattern.VOLUME,
+    5: ScanPattern.RADIAL,
+}
+"""What the scan pattern of a VOL's header and of an E2E's B-scans says; 4 is a fast volume."""
 _E2E_SIDES = {ord("R"): "OD", ord("L"): "OS"}
 _E2E_START = 36
 _E2E_SHIFT = 64
 """Bytes before an E2E file inside a file of several."""
 _HEADER, _ENTRY, _CONTAINER, _IMAGE_HEADER = 52, 44, 60, 20
 _ENTRY_TYPE = 36
-_MAX_ENTRIES = 60_000
-_IMAGE, _LATERALITY = 0x40000000, 11
+_IMAGE, _LATERALITY, _BSCAN = 0x40000000, 11, 10004
+_BSCAN_HEAD = struct.Struct("<3I4f8x f 20x I 8x I")
+"""Of what a B-scan says of itself (eyepy's `Type10004`): height and width in pixels, start and end
+in degrees, the height of a pixel in mm, A-scans, the scan pattern."""
+_MM_PER_DEGREE = 0.2896
+"""Of the retina, in an eye of medium length; as in eyepy."""
 _8_BITS, _16_BITS = 1, 32
 """What the third byte of an image's kind says of its numbers."""
 
@@ -46,7 +62,8 @@ def open_vol(opener: Opener, name: str) -> Volume:
         header = read_exactly(file, 0, _VOL_HEADER)
         width, count, height = struct.unpack_from("<3i", header, 12)
         slo = struct.unpack_from("<2i", header, 48)
-        (scan_header,) = struct.unpack_from("<i", header, 100)
+        across, _, down = struct.unpack_from("<3d", header, 24)
+        pattern, scan_header = struct.unpack_from("<2i", header, 96)
         check_count(count, name, VOL)
         check_size((height, width), name)
         step = scan_header + 4 * width * height
@@ -54,7 +71,8 @@ def open_vol(opener: Opener, name: str) -> Volume:
         if min(*slo, scan_header) < 0 or first + count * step > size_of(file):
             raise damaged(name, VOL)
     read = partial(_read_vol, opener, name, first + scan_header, step, (height, width))
-    return Volume(name, VOL, count, _SIDES.get(header[84:86]), read)
+    said = FileFacts(to_spacing(down, across), _PATTERNS.get(pattern))
+    return Volume(name, VOL, count, _SIDES.get(header[84:86]), read, facts=(said,))
 
 
 def _read_vol(
@@ -105,6 +123,11 @@ def open_e2e(opener: Opener, name: str) -> Volume:
         shift = _E2E_SHIFT if file.read(21) == b"E2EMultipleVolumeFile" else 0
         entries = {entry.start: entry for entry in _entries(file, shift)}
         images = [e for e in entries.values() if e.type == _IMAGE and _is_bscan(file, e)]
+        said = {
+            (entry.series, entry.slice): _e2e_facts(file, entry)
+            for entry in entries.values()
+            if entry.type == _BSCAN and entry.size >= _BSCAN_HEAD.size
+        }
         sides = {
             entry.series: _E2E_SIDES.get(read_exactly(file, entry.start + _CONTAINER + 14, 1)[0])
             for entry in entries.values()
@@ -122,7 +145,17 @@ def open_e2e(opener: Opener, name: str) -> Volume:
         known.pop() if len(known) == 1 else None,
         partial(_read_e2e, opener, name, tuple(images)),
         series.index(largest) + series.count(largest) // 2,
+        tuple(said.get((entry.series, entry.slice), FileFacts()) for entry in images),
     )
+
+
+def _e2e_facts(file: BinaryIO, entry: _Entry) -> FileFacts:
+    """Read how a B-scan lies, and its pixel's size; a circle's ends tell no width."""
+    data = read_exactly(file, entry.start + _CONTAINER, _BSCAN_HEAD.size)
+    _, _, _, *ends, down, columns, pattern = _BSCAN_HEAD.unpack(data)
+    across = math.hypot(ends[2] - ends[0], ends[3] - ends[1]) * _MM_PER_DEGREE / max(1, columns)
+    kind = _PATTERNS.get(pattern)
+    return FileFacts(None if kind is ScanPattern.CIRCLE else to_spacing(down, across), kind)
 
 
 def _need_eyepy(name: str) -> None:
@@ -141,7 +174,7 @@ def _entries(file: BinaryIO, shift: int) -> Iterator[_Entry]:
 
     size = size_of(file)
     main = header_format.parse(read_exactly(file, _E2E_START + shift, _HEADER))
-    waiting, seen, left = [main.prev, main.current], {0}, _MAX_ENTRIES
+    waiting, seen, left = [main.prev, main.current], {0}, MAX_HEIDELBERG_ENTRIES
     while waiting:
         place = waiting.pop()
         if place in seen or place + shift + _HEADER > size:
@@ -151,11 +184,11 @@ def _entries(file: BinaryIO, shift: int) -> Iterator[_Entry]:
         waiting.append(head.prev)
         left -= head.num_entries + 1
         if left < 0:
-            raise EOFError(f"more than {_MAX_ENTRIES} entries")
+            raise EOFError(f"more than {MAX_HEIDELBERG_ENTRIES} entries")
         lines = read_exactly(file, place + shift + _HEADER, head.num_entries * _ENTRY)
         for at in range(0, len(lines), _ENTRY):
             (kind,) = struct.unpack_from("<I", lines, at + _ENTRY_TYPE)
-            if kind in (_IMAGE, _LATERALITY):
+            if kind in (_IMAGE, _LATERALITY, _BSCAN):
                 entry = _entry(folderheader_format.parse(lines[at : at + _ENTRY]), shift)
                 fits = entry.start + _CONTAINER + entry.size <= size
                 if kind == _IMAGE and not fits:
@@ -204,3 +237,7 @@ def unpack_floats(packed: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
     small = exponent == 0
     value = np.ldexp(np.where(small, mantissa, 1 + mantissa), np.where(small, -62, exponent - 63))
     return value.astype(np.float32)
+
+
+VOL_READER = Reader(VOL, open_vol, (".vol",), ((0, b"HSF-OCT"),))
+E2E_READER = Reader(E2E, open_e2e, (".e2e",), ((0, b"CMDb"), (0, b"E2EMultipleVolumeFile")))

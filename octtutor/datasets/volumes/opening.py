@@ -6,44 +6,27 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from octtutor.datasets.decode import SUFFIXES as IMAGES
-from octtutor.datasets.volumes.bioptigen import OCT, open_bioptigen
-from octtutor.datasets.volumes.dicom import DICOM, open_dicom
-from octtutor.datasets.volumes.heidelberg import E2E, VOL, open_e2e, open_vol
-from octtutor.datasets.volumes.pictures import IMAGE, open_picture
-from octtutor.datasets.volumes.topcon import FDA, open_fda
-from octtutor.datasets.volumes.volume import MAX_FILE, Opener, Volume, damaged, whole
-from octtutor.datasets.volumes.zeiss import IMG, open_img
+from octtutor.datasets.volumes.bioptigen import OCT_READER
+from octtutor.datasets.volumes.dicom import DICOM_READER
+from octtutor.datasets.volumes.heidelberg import E2E_READER, VOL_READER
+from octtutor.datasets.volumes.plain_images import PICTURE_READER
+from octtutor.datasets.volumes.topcon import FDA_READER
+from octtutor.datasets.volumes.volume import Opener, Reader, Volume, damaged, whole
+from octtutor.datasets.volumes.zeiss import IMG_READER
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_VOLUME_BYTES
 
-_SUFFIXES = {
-    ".dcm": DICOM,
-    ".dicom": DICOM,
-    ".vol": VOL,
-    ".e2e": E2E,
-    ".fda": FDA,
-    ".img": IMG,
-    ".oct": OCT,
-}
-SUFFIXES = IMAGES | frozenset(_SUFFIXES)
-_MAGIC = (
-    (128, b"DICM", DICOM),
-    (0, b"HSF-OCT", VOL),
-    (0, b"CMDb", E2E),
-    (0, b"E2EMultipleVolumeFile", E2E),
-    (0, b"FOCT", FDA),
-    (10, b"FRAMEHEADER", OCT),
+READERS: tuple[Reader, ...] = (
+    DICOM_READER,
+    VOL_READER,
+    E2E_READER,
+    FDA_READER,
+    IMG_READER,
+    OCT_READER,
 )
-_NO_MAGIC = frozenset({DICOM, IMG})
-"""Formats whose files need not begin in any particular way."""
-_READERS = {
-    DICOM: open_dicom,
-    VOL: open_vol,
-    E2E: open_e2e,
-    FDA: open_fda,
-    IMG: open_img,
-    OCT: open_bioptigen,
-    IMAGE: open_picture,
-}
+"""The readers of devices' files. A new one is a file in this folder and a line here."""
+VOLUME_SUFFIXES = frozenset(suffix for reader in READERS for suffix in reader.suffixes)
+SUFFIXES = IMAGES | VOLUME_SUFFIXES
 
 
 def is_readable_name(name: str) -> bool:
@@ -54,7 +37,7 @@ def is_readable_name(name: str) -> bool:
 def is_volume_name(name: str) -> bool:
     """Whether a file with such a name may hold several B-scans, or needs more than `decode`."""
     suffix = PurePosixPath(name).suffix.lower()
-    return suffix in _SUFFIXES or suffix in (".tif", ".tiff")
+    return suffix in VOLUME_SUFFIXES or suffix in (".tif", ".tiff")
 
 
 def is_bare_dicom(path: Path) -> bool:
@@ -79,10 +62,10 @@ def open_volume(path: Path) -> Volume:
     """
     try:
         size = path.stat().st_size
-        if size > MAX_FILE:
+        if size > MAX_VOLUME_BYTES:
             raise BadScanError(
-                f"Expected a file of at most {MAX_FILE:,} bytes. Received: {path.name!r} with "
-                f"{size:,}. Export fewer B-scans."
+                f"Expected a file of at most {MAX_VOLUME_BYTES:,} bytes. Received: {path.name!r} "
+                f"with {size:,}. Export fewer B-scans."
             )
         path.open("rb").close()
     except (OSError, ValueError) as error:
@@ -103,18 +86,22 @@ def open_stream(opener: Opener, name: str) -> Volume:
     Raises:
         BadScanError: see `open_volume`.
     """
-    kind = _kind(opener, name)
-    with whole(name, kind):
-        return _READERS[kind](opener, name)
+    reader = find_reader(opener, name)
+    with whole(name, reader.kind):
+        return reader.open(opener, name)
 
 
-def _kind(opener: Opener, name: str) -> str:
+def find_reader(opener: Opener, name: str) -> Reader:
+    """Return the reader of a file, by how it begins, else by its name; else that of pictures.
+
+    Raises:
+        BadScanError: it does not begin as a file of such a name does.
+    """
     with opener() as file:
         head = file.read(160)
-    for place, magic, kind in _MAGIC:
-        if head[place:].startswith(magic):
-            return kind
-    kind = _SUFFIXES.get(os.path.splitext(name)[1].lower(), IMAGE)  # noqa: PTH122
-    if kind is not IMAGE and kind not in _NO_MAGIC:
-        raise damaged(name, kind, "does not begin like one")
-    return kind
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    named = next((one for one in READERS if suffix in one.suffixes), PICTURE_READER)
+    found = next((one for one in READERS if one.knows(head)), named)
+    if found is named and named.always_begins and not named.knows(head):
+        raise damaged(name, named.kind, "does not begin like one")
+    return found

@@ -12,19 +12,20 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from octtutor.datasets.decode import MAX_BYTES, Pixels, check_size, find_white, to_grey, window
+from octtutor.datasets.decode import Pixels, check_size, find_white, to_grey, window
 from octtutor.datasets.volumes.volume import (
     Opener,
+    Reader,
     Volume,
     check_count,
     damaged,
     read_exactly,
     size_of,
 )
+from octtutor.limits import MAX_SCAN_BYTES, MAX_TOPCON_CHUNKS
 
 FDA = "Topcon FDA"
 _START = 15
-_MAX_CHUNKS = 10_000
 _SIDES = {0: "OD", 1: "OS"}
 Place = tuple[int, int]
 """Where something lies in a file: its start and its size, bytes."""
@@ -48,7 +49,7 @@ def _chunks(file: BinaryIO) -> dict[bytes, Place]:
     """Find the first chunk of each name."""
     size, at = size_of(file), _START
     found: dict[bytes, Place] = {}
-    for _ in range(_MAX_CHUNKS):
+    for _ in range(MAX_TOPCON_CHUNKS):
         if at >= size:
             break
         letters = read_exactly(file, at, 1)[0]
@@ -72,7 +73,7 @@ def _pictures(file: BinaryIO, chunk: Place, name: str) -> tuple[Place, ...]:
     at, end, places = start + 25, start + length, []
     for _ in range(count):
         (size,) = struct.unpack("<I", read_exactly(file, at, 4))
-        if at + 4 + size > end or size > MAX_BYTES:
+        if at + 4 + size > end or size > MAX_SCAN_BYTES:
             raise damaged(name, FDA)
         places.append((at + 4, size))
         at += 4 + size
@@ -100,8 +101,8 @@ def _raw(opener: Opener, file: BinaryIO, chunk: Place, name: str, side: str | No
 def _header(file: BinaryIO, chunk: Place, size: int) -> int:
     """Return the length of a raw chunk's header, in two versions; its end repeats the size."""
     for length in (22, 38):
-        (told,) = struct.unpack("<I", read_exactly(file, chunk[0] + length - 4, 4))
-        if told == size and length + size <= chunk[1]:
+        (facts,) = struct.unpack("<I", read_exactly(file, chunk[0] + length - 4, 4))
+        if facts == size and length + size <= chunk[1]:
             return length
     raise EOFError(f"no {size} bytes of numbers")
 
@@ -116,3 +117,6 @@ def _numbers(opener: Opener, start: int, shape: tuple[int, int], index: int) -> 
     size = 2 * shape[0] * shape[1]
     with opener() as file:
         return np.frombuffer(read_exactly(file, start + index * size, size), "<u2").reshape(shape)
+
+
+FDA_READER = Reader(FDA, open_fda, (".fda",), ((0, b"FOCT"),))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from octtutor.datasets.decode import Pixels, check_size
+from octtutor.datasets.scan_picture import FileFacts, ScanPicture
 from octtutor.errors import BadScanError
+from octtutor.limits import MAX_VOLUME_SLICES
 
-MAX_FILE = 4_000_000_000
-MAX_SLICES = 5_000
 Opener = Callable[[], BinaryIO]
 """Opens the file anew, at its start. What it is called on is read a piece at a time."""
 
@@ -31,6 +31,10 @@ class Volume:
     """Decodes the B-scan of an index; `scan` is for callers."""
     shown: int | None = None
     """The index of the B-scan to be shown first, where it is not the one in the middle."""
+    facts: tuple[FileFacts, ...] = (FileFacts(),)
+    """What the file says of each B-scan, or once of all of them; see `facts_of`."""
+    read_colours: Callable[[int], Pixels] | None = field(default=None, repr=False, compare=False)
+    """Decodes a B-scan with its colours; None where the file can have none."""
 
     @property
     def middle(self) -> int:
@@ -49,15 +53,55 @@ class Volume:
         Raises:
             BadScanError: there is no such B-scan, or it is damaged, too small or too large.
         """
+        return self._decode(self.read, index)
+
+    def picture(self, index: int) -> ScanPicture:
+        """Decode a B-scan with its colours, and say what the file says of it.
+
+        Args:
+            index: from 0.
+
+        Raises:
+            BadScanError: see `scan`.
+        """
+        pixels = self._decode(self.read_colours or self.read, index)
+        said = self.facts_of(index)
+        return ScanPicture(pixels, said.spacing, said.pattern)
+
+    def facts_of(self, index: int) -> FileFacts:
+        """Return what the file says of the B-scan of an index beside its pixels."""
+        return self.facts[min(index, len(self.facts) - 1)]
+
+    def _decode(self, read: Callable[[int], Pixels], index: int) -> Pixels:
         if not 0 <= index < self.count:
             raise BadScanError(
                 f"Expected a slice from 1 to {self.count} of {self.name!r}. Received "
                 f"{index + 1}. Choose one of these."
             )
         with whole(self.name, self.kind):
-            pixels = self.read(index)
-        check_size(pixels.shape, self.name)
+            pixels = read(index)
+        check_size(pixels.shape[:2], self.name)
         return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads files of one kind."""
+
+    kind: str
+    """What messages call it: `DICOM`, `Heidelberg VOL`, …"""
+    open: Callable[[Opener, str], Volume]
+    """From what opens the file anew, and its name; reads little, since B-scans come later."""
+    suffixes: tuple[str, ...]
+    """How names of such files end, small letters."""
+    begins: tuple[tuple[int, bytes], ...] = ()
+    """What such a file has at which place, bytes; one of these is enough."""
+    always_begins: bool = True
+    """Whether a file without that is none, whatever its name says."""
+
+    def knows(self, head: bytes) -> bool:
+        """Whether a file that begins with `head` is of this kind."""
+        return any(head[place:].startswith(magic) for place, magic in self.begins)
 
 
 @contextmanager
@@ -88,12 +132,14 @@ def check_count(count: int, name: str, kind: str) -> int:
     """Return a declared number of B-scans when it is sensible.
 
     Raises:
-        BadScanError: there is none, or there are more than `MAX_SLICES`.
+        BadScanError: there is none, or there are more than `MAX_VOLUME_SLICES`.
     """
     if count < 1:
         raise damaged(name, kind, "holds no B-scan")
-    if count > MAX_SLICES:
-        raise damaged(name, kind, f"declares {count:,} B-scans (at most {MAX_SLICES:,} are read)")
+    if count > MAX_VOLUME_SLICES:
+        raise damaged(
+            name, kind, f"declares {count:,} B-scans (at most {MAX_VOLUME_SLICES:,} are read)"
+        )
     return count
 
 

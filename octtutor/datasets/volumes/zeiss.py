@@ -12,6 +12,7 @@ import numpy as np
 from octtutor.datasets.decode import Pixels, check_size
 from octtutor.datasets.volumes.volume import (
     Opener,
+    Reader,
     Volume,
     check_count,
     damaged,
@@ -74,3 +75,6 @@ def _read(opener: Opener, width: int, by_ascan: bool, index: int) -> Pixels:
     if by_ascan:
         return flat.reshape(width, _DEPTH).T.copy()
     return flat.reshape(_DEPTH, width)[::-1].copy()  # by lines, the deepest comes first
+
+
+IMG_READER = Reader(IMG, open_img, (".img",), always_begins=False)

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from octtutor.core.diagnosis import LABELS
-from octtutor.datasets.decode import Pixels, decode
+from octtutor.datasets.decode import Pixels
+from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.datasets.sources import find_scans, open_source
 from octtutor.errors import BadScanError, ModelError
-from octtutor.model.engine import KerasEngine, Output
-from octtutor.model.exporting.draft import INT8, Floats
-from octtutor.model.exporting.engine import ExportedEngine
-from octtutor.model.loading import Progress, no_readable_scan
+from octtutor.model.exporting.export_draft import INT8, Floats
+from octtutor.model.exporting.export_engine import ExportedEngine
+from octtutor.model.network.engine_contract import Output
+from octtutor.model.network.scan_set import Progress, no_readable_scan
+from octtutor.model.serve.engine import KerasEngine
 
 LARGEST_DIFFERENCE = 0.02
 """Of a probability."""
@@ -93,7 +95,7 @@ def check(
         wanted = find_scans(members, data)
         for done, member in enumerate(wanted, start=1):
             try:
-                scan = decode(member.read(), member.name)
+                scan = member.picture(member.read())
                 pairs.append(_compare(keras, exported, scan, member.place.label))
             except BadScanError:
                 unreadable.append(member.name)
@@ -114,7 +116,7 @@ class _Pair:
     map_difference: float | None
 
 
-def _compare(keras: KerasEngine, exported: ExportedEngine, scan: Pixels, label: Any) -> _Pair:
+def _compare(keras: KerasEngine, exported: ExportedEngine, scan: ScanPicture, label: Any) -> _Pair:
     prepared = keras.prepare(scan)[None]
     ours, theirs = keras.run(prepared), exported.run(exported.prepare(scan)[None])
     return _Pair(

@@ -13,16 +13,16 @@ import keras
 import numpy as np
 
 import octtutor.phantom
-from octtutor.datasets.decode import Pixels, decode
+from octtutor.datasets.decode import Pixels
 from octtutor.datasets.sources import find_scans, open_source
 from octtutor.errors import BadInputError, BadScanError, ModelError, OctTutorError, SettingsError
-from octtutor.model.card import WEIGHTS
-from octtutor.model.engine import KerasEngine
 from octtutor.model.exporting.checking import Check, check
-from octtutor.model.exporting.draft import FLOAT32, INT8, Draft, Format, quiet
-from octtutor.model.exporting.engine import ExportedEngine
+from octtutor.model.exporting.export_draft import FLOAT32, INT8, ExportDraft, Format, quiet
+from octtutor.model.exporting.export_engine import ExportedEngine
 from octtutor.model.exporting.facts import describe
-from octtutor.model.loading import Progress, no_readable_scan
+from octtutor.model.network.card import WEIGHTS
+from octtutor.model.network.scan_set import Progress, no_readable_scan
+from octtutor.model.serve.engine import KerasEngine
 
 DECK = Path(octtutor.phantom.__file__).parent / "deck"
 """The synthetic scans that come with the program."""
@@ -50,7 +50,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Scans:
+class ExportScans:
     """Where scans are taken from: for int8's ranges, and for the check."""
 
     calibration: Path = DECK
@@ -62,7 +62,7 @@ def export_model(
     form: Format,
     out: Path | None,
     quantise: str = FLOAT32,
-    scans: Scans = Scans(),
+    scans: ExportScans = ExportScans(),
     progress: Progress | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Exported:
@@ -162,11 +162,11 @@ def _workshop(target: Path) -> Iterator[Path]:
             shutil.rmtree(room, ignore_errors=True)
 
 
-def _draft(engine: KerasEngine, quantise: str, calibration: Path) -> Draft:
+def _draft(engine: KerasEngine, quantise: str, calibration: Path) -> ExportDraft:
     none = np.zeros((0, engine.how.size, engine.how.size), np.uint8)
     prepared = _prepare_all(engine, calibration) if quantise == INT8 else none
     facts = describe(engine.card, engine.network, quantise)
-    return Draft(engine.network, engine.how, facts, quantise, prepared)
+    return ExportDraft(engine.network, engine.how, facts, quantise, prepared)
 
 
 def _prepare_all(engine: KerasEngine, data: Path) -> Pixels:
@@ -177,8 +177,8 @@ def _prepare_all(engine: KerasEngine, data: Path) -> Pixels:
         chosen = np.linspace(0, len(wanted) - 1, min(len(wanted), MOST_CALIBRATION)).astype(int)
         for index in chosen:
             try:
-                scan = decode(wanted[index].read(), wanted[index].name)
-                prepared.append(engine.prepare(scan))
+                member = wanted[index]
+                prepared.append(engine.prepare(member.picture(member.read())))
             except BadScanError:
                 unreadable += 1
     if not prepared:
@@ -186,7 +186,7 @@ def _prepare_all(engine: KerasEngine, data: Path) -> Pixels:
     return np.stack(prepared)
 
 
-def _write(form: Format, draft: Draft, made: Path) -> None:
+def _write(form: Format, draft: ExportDraft, made: Path) -> None:
     try:
         with quiet():
             form.write(draft, made)

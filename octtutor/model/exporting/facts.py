@@ -5,16 +5,17 @@ The same JSON is in every format; `ExportedEngine` needs nothing else, and neith
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.errors import ModelError
-from octtutor.model.card import Card
-from octtutor.model.heads import pools_first
-from octtutor.model.network import Network
-from octtutor.model.preprocess import SCALINGS, Preprocessing
+from octtutor.model.network.card import Card
+from octtutor.model.network.preprocess import SCALINGS, Preprocessing
+
+if TYPE_CHECKING:
+    from octtutor.model.network.network import Network
 
 KEY = "octtutor"
 """The metadata's key, wherever a format has keys."""
@@ -27,7 +28,7 @@ Dense = tuple[Floats, Floats]
 """Kernel (in, out) and bias (out,) of a dense layer."""
 
 
-def describe(card: Card, network: Network, quantised: str) -> dict[str, Any]:
+def describe(card: Card, network: "Network", quantised: str) -> dict[str, Any]:
     """Return what an export says of itself, ready for JSON."""
     how = Preprocessing.read(card.preprocessing, card.input_size)
     both = " + logits(mirror image)) / 2" if card.flip_average else ")"
@@ -41,7 +42,7 @@ def describe(card: Card, network: Network, quantised: str) -> dict[str, Any]:
             FEATURES: {"dtype": "float32", "shape": _shape(network.backbone.output)},
             LOGITS: {"dtype": "float32", "shape": [None, len(card.labels)]},
         },
-        "preprocessing": {**how.as_facts(), "size": how.size, **_scaling(how)},
+        "preprocessing": {**how.as_facts(), "size": how.size, **_scaling(how), **_divide(how)},
         "flip_average": card.flip_average,
         "temperature": card.temperature,
         "answer": f"softmax((logits(scan){both} / temperature)",
@@ -95,7 +96,23 @@ def _scaling(how: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _dense_layers(card: Card, network: Network) -> list[dict[str, Any]] | None:
+def _divide(how: Preprocessing) -> dict[str, str]:
+    """Say which steps of the second way a page does by itself, and which are left to octtutor."""
+    if how.frame is None:
+        return {}
+    return {
+        "in_a_page": "border lines replaced; white or black fill cut off or painted; the retina "
+        "found; spacing as the file tells, by the picture's size, or by the retina; the frame "
+        "(examples/web/src/frame.js, docs/preparation.md)",
+        "in_octtutor_only": "device palettes undone; marks painted over; panels parted; a "
+        "surround cut off; photographs, and inverted, sideways and upside-down scans, righted: a "
+        "page expects one whole grey scan that lies upright, bright on dark",
+    }
+
+
+def _dense_layers(card: Card, network: "Network") -> list[dict[str, Any]] | None:
+    from octtutor.model.network.heads import pools_first
+
     if not pools_first(card.head):
         return None
     arrays = network.weights()

@@ -1,16 +1,27 @@
-"""The formats by name, and by what lies on the disk."""
+"""The formats by name, and by what lies on the disk.
+
+A new one is a file in this folder and a line in `FORMATS`.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 from octtutor.errors import BadInputError, ModelError, SettingsError
-from octtutor.model.exporting.draft import Format
+from octtutor.model.exporting.export_draft import Format
 from octtutor.model.exporting.litert import LITERT
 from octtutor.model.exporting.onnx import ONNX
 from octtutor.model.exporting.openvino import OPENVINO
 from octtutor.model.exporting.savedmodel import SAVED_MODEL
 
-FORMATS: dict[str, Format] = {form.name: form for form in (LITERT, OPENVINO, ONNX, SAVED_MODEL)}
+FORMATS: dict[str, Format] = {
+    form.name: form
+    for form in (
+        LITERT,
+        OPENVINO,
+        ONNX,
+        SAVED_MODEL,
+    )
+}
 
 
 def find_format(name: str, quantise: str) -> Format:
@@ -51,14 +62,10 @@ def format_of(path: Path) -> Format:
     Raises:
         ModelError: it is none.
     """
-    if (path / "saved_model.pb").is_file():
-        return SAVED_MODEL
-    if path.is_dir():
-        return OPENVINO
-    for form in (LITERT, ONNX):
-        if path.suffix == form.suffix and path.is_file():
+    for form in sorted(FORMATS.values(), key=lambda form: not form.holds):
+        if form.is_export(path):
             return form
     raise ModelError(
-        "Expected an export: .tflite, .onnx, or a folder of OpenVINO or SavedModel. Received "
-        f"{path.name!r}. Make one with `octtutor models export`."
+        f"Expected an export ({', '.join(FORMATS)}). Received {path.name!r}. Make one with "
+        "`octtutor models export`."
     )

@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.model.exporting.draft import FLOAT16, FLOAT32, INT8, Draft, Floats, Format, Run, quiet
+from octtutor.model.exporting.export_draft import (
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    ExportDraft,
+    Floats,
+    Format,
+    Run,
+    quiet,
+)
 from octtutor.model.exporting.facts import (
     FACTS,
     FEATURES,
@@ -26,7 +35,7 @@ from octtutor.model.exporting.facts import (
 from octtutor.model.exporting.savedmodel import SIGNATURE, save_graph
 
 
-def _write(draft: Draft, target: Path) -> None:
+def _write(draft: ExportDraft, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="octtutor-") as scratch:
         saved = Path(scratch) / "saved"
         # one scan a call: what phones' accelerators and browsers run best
@@ -37,7 +46,7 @@ def _write(draft: Draft, target: Path) -> None:
         archive.writestr(FACTS, json.dumps(draft.facts, indent=2) + "\n")
 
 
-def _convert(draft: Draft, saved: Path) -> bytes:
+def _convert(draft: ExportDraft, saved: Path) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved), signature_keys=[SIGNATURE])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.model.exporting.draft import FLOAT32, Draft, Floats, Format, Run
+from octtutor.model.exporting.export_draft import FLOAT32, ExportDraft, Floats, Format, Run
 from octtutor.model.exporting.facts import FEATURES, KEY, LOGITS, SCAN, check_facts
 from octtutor.model.exporting.savedmodel import serve
 
@@ -14,7 +14,7 @@ _OPSET = 17
 """Old enough for the runtimes in phones, new enough for all that the backbones do."""
 
 
-def _write(draft: Draft, target: Path) -> None:
+def _write(draft: ExportDraft, target: Path) -> None:
     import onnx
     import tf2onnx
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from octtutor.errors import ModelError
-from octtutor.model.exporting.draft import FLOAT16, FLOAT32, Draft, Floats, Format, Run
+from octtutor.model.exporting.export_draft import FLOAT16, FLOAT32, ExportDraft, Floats, Format, Run
 from octtutor.model.exporting.facts import FEATURES, KEY, LOGITS, check_facts
 from octtutor.model.exporting.savedmodel import save_graph
 
@@ -17,7 +17,7 @@ _INFO = "model_info"
 """Where OpenVINO's Model API keeps what a model must be fed."""
 
 
-def _write(draft: Draft, target: Path) -> None:
+def _write(draft: ExportDraft, target: Path) -> None:
     openvino = _import_openvino()
     with tempfile.TemporaryDirectory(prefix="octtutor-") as scratch:
         saved = Path(scratch) / "saved"
@@ -43,8 +43,8 @@ def _info(facts: dict[str, Any]) -> dict[str, str]:
 def _open(folder: Path) -> tuple[dict[str, Any], Run]:
     core = _import_openvino().Core()
     model = core.read_model(_file(folder))
-    told = [_INFO, KEY]
-    text = model.get_rt_info(told).value if model.has_rt_info(told) else "null"
+    facts = [_INFO, KEY]
+    text = model.get_rt_info(facts).value if model.has_rt_info(facts) else "null"
     # where the processor has bfloat16, OpenVINO would take it and move logits by a fifth
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled = core.compile_model(model, "CPU", exact)

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from octtutor.model.exporting.draft import FLOAT32, Draft, Floats, Format, Run
+from octtutor.model.exporting.export_draft import FLOAT32, ExportDraft, Floats, Format, Run
 from octtutor.model.exporting.facts import (
     FACTS,
     FEATURES,
@@ -18,11 +17,14 @@ from octtutor.model.exporting.facts import (
     labels_text,
 )
 
+if TYPE_CHECKING:
+    import keras
+
 SIGNATURE = "serving_default"
 _EXTRA = "assets.extra"
 
 
-def serve(both: keras.Model, batch: int | None) -> Any:
+def serve(both: "keras.Model", batch: int | None) -> Any:
     """Return a TensorFlow function from `scan` to a dictionary of `features` and `logits`.
 
     Args:
@@ -35,7 +37,7 @@ def serve(both: keras.Model, batch: int | None) -> Any:
     return tf.function(lambda scan: both(scan, training=False), input_signature=[spec])
 
 
-def save_graph(both: keras.Model, folder: Path, batch: int | None) -> None:
+def save_graph(both: "keras.Model", folder: Path, batch: int | None) -> None:
     """Write a SavedModel whose one signature is `serve`; Keras's own holds the weights twice."""
     import tensorflow as tf
 
@@ -46,7 +48,7 @@ def save_graph(both: keras.Model, folder: Path, batch: int | None) -> None:
     tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
-def _write(draft: Draft, target: Path) -> None:
+def _write(draft: ExportDraft, target: Path) -> None:
     save_graph(draft.both(), target, None)
     (target / _EXTRA).mkdir()
     (target / _EXTRA / FACTS).write_text(json.dumps(draft.facts, indent=2) + "\n", "utf-8")
@@ -67,4 +69,6 @@ def _open(folder: Path) -> tuple[dict[str, Any], Run]:
     return facts, run
 
 
-SAVED_MODEL = Format("savedmodel", "-savedmodel", True, (FLOAT32,), (), _write, _open)
+SAVED_MODEL = Format(
+    "savedmodel", "-savedmodel", True, (FLOAT32,), (), _write, _open, "saved_model.pb"
+)

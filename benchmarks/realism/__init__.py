@@ -1,0 +1,1 @@
+"""How real synthetic scans are: to a network, to one that suspects them, and to radiomics."""

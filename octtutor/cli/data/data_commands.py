@@ -1,0 +1,176 @@
+"""`octtutor data import|audit|draw`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from octtutor.cli.output import Json, note, print_json, progress_bar
+
+app = typer.Typer(help="Scans: fetch, import, audit, doubt.", no_args_is_help=True)
+Source = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder, ZIP, tar, a CSV of labels, OCTMNIST (.npz), DICOM or a device's export."
+    ),
+]
+SchemeName = Annotated[
+    str | None, typer.Option(help="The list of diagnoses; see `octtutor schemes list`.")
+]
+Meanings = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="What a folder's or table's word means: MH=VID. Repeatable."),
+]
+SkipUnknown = Annotated[
+    bool, typer.Option("--skip-unknown", help="Leave scans of unknown words out.")
+]
+
+
+@app.command("import")
+def import_(
+    path: Source,
+    name: Annotated[str | None, typer.Option("--as", help="The deck's name.")] = None,
+    title: Annotated[str | None, typer.Option(help="What people see.")] = None,
+    scheme: SchemeName = None,
+    meanings: Meanings = None,
+    skip_unknown: SkipUnknown = False,
+    as_json: Json = False,
+) -> None:
+    """Import scans as a deck. Safe to repeat; an interrupted import goes on next time."""
+    from octtutor.datasets.schemes.naming import open_naming
+    from octtutor.wiring import import_into, open_archive, open_schemes, read_settings
+
+    settings = read_settings()
+    naming = open_naming(open_schemes(settings), scheme, meanings or (), skip_unknown)
+    archive = open_archive(settings)
+    try:
+        with progress_bar("importing") as progress:
+            done = import_into(archive, path, name, title, progress, naming)
+    finally:
+        archive.store.close()
+    for fault in done.unreadable:
+        note(f"left out: {fault}")
+    for scan in done.conflicts:
+        note(f"left out: {scan}: the deck holds this scan under another label")
+    if as_json:
+        print_json(asdict(done))
+        return
+    counts = ", ".join(f"{label} {count}" for label, count in done.per_class.items())
+    typer.echo(
+        f"Deck {done.deck}: {done.added} scans added, {done.already} were there already, "
+        f"{len(done.unreadable)} unreadable. Now {counts}; {done.patients} patients."
+    )
+
+
+@app.command("audit")
+def audit(
+    path: Source,
+    against: Annotated[Path | None, typer.Option(help="A second set to compare with.")] = None,
+    scheme: SchemeName = None,
+    meanings: Meanings = None,
+    skip_unknown: SkipUnknown = False,
+    as_json: Json = False,
+) -> None:
+    """Look for copies, leaks between splits, unreadable files and conflicting labels."""
+    from octtutor.datasets.audit import audit as look_through
+    from octtutor.datasets.schemes.naming import open_naming
+    from octtutor.wiring import open_schemes, read_settings
+
+    schemes = open_schemes(read_settings())
+    naming = open_naming(schemes, scheme, meanings or (), skip_unknown)
+    with progress_bar("looking") as progress:
+        report = look_through(path, against, progress, naming)
+    if as_json:
+        print_json(report)
+    else:
+        _say(report)
+
+
+@app.command("draw")
+def draw(
+    path: Source,
+    out: Annotated[Path, typer.Option(help="The list to write (CSV).")],
+    per_class: Annotated[int, typer.Option(min=1, help="Scans of each class.")] = 25,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same scans.")] = 2017,
+    scheme: SchemeName = None,
+    meanings: Meanings = None,
+    skip_unknown: SkipUnknown = False,
+    as_json: Json = False,
+) -> None:
+    """Draw scans at random, as many of each class, into a list: names and hashes, no pictures."""
+    import hashlib
+
+    from octtutor.datasets.listing import draw_listing, write_listing
+    from octtutor.datasets.schemes.naming import open_naming
+    from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+    from octtutor.datasets.sources import open_source, scans_of
+    from octtutor.wiring import open_schemes, read_settings
+
+    schemes = open_schemes(read_settings())
+    naming = open_naming(schemes, scheme, meanings or (), skip_unknown)
+    with open_source(path) as members:
+        rows = [
+            {
+                "sha256": hashlib.sha256(member.read()).hexdigest(),
+                "label": str(member.place.label),
+                "patient": member.place.patient or "",
+                "name": member.name,
+            }
+            for member in scans_of(members, path, naming)
+        ]
+    drawn = draw_listing(
+        rows, per_class, seed, naming.scheme.keys if naming else OCT2017_SCHEME.keys
+    )
+    write_listing(out, drawn)
+    patients = len({row["patient"] for row in drawn})
+    if as_json:
+        print_json({"list": str(out), "scans": len(drawn), "patients": patients, "seed": seed})
+        return
+    typer.echo(f"Written: {out}, {len(drawn)} scans of {patients} patients (seed {seed})")
+
+
+def _say(report: dict[str, Any]) -> None:
+    typer.echo(f"{report['files']} scans of {report['patients']} patients")
+    for split, classes in report["splits"].items():
+        counts = ", ".join(
+            f"{label} {n['files']} ({n['patients']} patients)" for label, n in classes.items()
+        )
+        typer.echo(f"  {split}: {counts}")
+    several = len(report["patients_with_several_labels"])
+    typer.echo(f"patients with scans of several classes: {several}")
+    shared = report["shared"]
+    lines = {
+        "exact copies (groups)": report["duplicates"]["exact"],
+        "near copies (groups)": report["duplicates"]["near"],
+        f"patients shared between {shared['between']}": shared["patients"],
+        f"files shared between {shared['between']}": shared["files"],
+        f"near copies between {shared['between']}": shared["near"],
+        "unreadable files": report["unreadable"],
+        "conflicting labels": report["conflicts"],
+        "without a known label": report["unlabelled"],
+    }
+    for what, found in lines.items():
+        typer.echo(f"{what}: {len(found)}{_examples(found)}")
+    _say_unknown(report)
+    typer.echo("Clean." if report["clean"] else "Not clean: see above, or --json for all names.")
+
+
+def _say_unknown(report: dict[str, Any]) -> None:
+    from collections import Counter
+
+    from octtutor.datasets.schemes.naming import OTHER_SCHEME, list_words
+
+    if report["unknown_words"]:
+        typer.echo(f"unknown words: {list_words(Counter(report['unknown_words']))}")
+    if report["nearest_scheme"]:
+        typer.echo(OTHER_SCHEME.format(name=report["nearest_scheme"]))
+
+
+def _examples(found: list[Any]) -> str:
+    if not found:
+        return ""
+    first = found[0]
+    if isinstance(first, dict):
+        first = first.get("why") if "names" not in first else first["names"][0]
+    return f", e.g. {', '.join(first) if isinstance(first, list) else first}"

@@ -1,0 +1,1 @@
+"""`octtutor train|evaluate|predict|explain`, `models …`, `jobs …`, `cache …`."""

@@ -1,0 +1,122 @@
+"""`octtutor models list|import`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from octtutor.cli.output import Json, note, print_json, progress_bar
+
+app = typer.Typer(help="Trained models.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    as_json: Json = False,
+) -> None:
+    """List the models, and which one is in use."""
+    from octtutor.model.serve.model_registry import override_note, survey
+    from octtutor.wiring import read_settings
+
+    settings = read_settings()
+    found = survey(settings.model, settings.model_folders)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "in_use": entry.folder == found.in_use,
+            "shipped": entry.shipped,
+            "usable": entry.fault is None,
+            "fault": entry.fault,
+            "created": entry.card.created if entry.card else None,
+            "recipe": entry.card.recipe.get("name") if entry.card else None,
+            "accuracy": entry.card.figures.get("accuracy") if entry.card else None,
+            "accuracy_ci": entry.card.figures.get("accuracy_ci") if entry.card else None,
+            "figures_from": entry.card.figures_from if entry.card else None,
+            "answers_from": entry.card.answers_from if entry.card else None,
+            "answered": entry.card.abstention.get("all") if entry.card else None,
+            "weights_sha256": entry.card.weights_sha256 if entry.card else None,
+        }
+        for entry in found.entries
+    ]
+    for remark in (found.fault, override_note(settings.model)):
+        if remark:
+            note(remark)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo("No models. Train one: octtutor train --data FOLDER --out models/NAME")
+    for row in rows:
+        star = "*" if row["in_use"] else " "
+        typer.echo(f"{star} {row['name']}: {row['fault'] or _figures(row)}")
+
+
+def _figures(row: dict[str, Any]) -> str:
+    if row["accuracy"] is None:
+        return "no figures; measure it with `octtutor evaluate`"
+    said = f"accuracy {row['accuracy']:.3f} on {row['figures_from']}"
+    own = row["answered"]
+    if not own:
+        return said
+    right = "none" if own["right"] is None else f"{own['right']:.3f}"
+    return (
+        f"{said}; by itself it would answer {own['coverage']:.3f} of them, from a probability of "
+        f"{row['answers_from']:.2f} on: right {right}"
+    )
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="A model folder, a ZIP or tar of one, or the article's head.")
+    ],
+    name: Annotated[str, typer.Option("--as", help="What the model will be called.")],
+    backbone_weights: Annotated[
+        str,
+        typer.Option(help="For the article's head: imagenet, a Keras file without top, or none."),
+    ] = "imagenet",
+    as_json: Json = False,
+) -> None:
+    """Import a model from elsewhere; weights only, no code is run."""
+    from octtutor.model.network.backend import import_keras_quietly
+    from octtutor.wiring import read_settings
+
+    import_keras_quietly()
+    from octtutor.model.publish.model_import import import_model
+
+    settings = read_settings()
+    settings.make_home()
+    card, folder = import_model(file, name, settings.model_folders, backbone_weights)
+    if as_json:
+        print_json({"name": card.name, "folder": str(folder), "notes": list(card.notes)})
+        return
+    typer.echo(f"Imported: {card.name}, in {folder}")
+    for line in card.notes:
+        typer.echo(f"  {line}")
+
+
+@app.callback()
+def models() -> None:
+    """Trained models."""
+
+
+@app.command("gauge")
+def gauge(
+    name: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    data: Annotated[Path, typer.Option(help="Scans like those it was trained on.")],
+    as_json: Json = False,
+) -> None:
+    """Teach a model that has no gauge what its scans look like, so that it flags other pictures."""
+    from octtutor.model.network.backend import import_keras_quietly
+    from octtutor.wiring import find_folder, read_settings
+
+    import_keras_quietly()
+    from octtutor.model.ood.ood_fitting import add_ood_detector
+
+    folder = find_folder(name, read_settings())
+    with progress_bar("looking") as progress:
+        facts = add_ood_detector(folder, data, progress)
+    if as_json:
+        print_json(facts)
+        return
+    typer.echo(f"{name}: pictures above {facts['threshold']:.2f} are flagged")

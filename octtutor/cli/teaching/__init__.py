@@ -1,0 +1,1 @@
+"""`octtutor quiz …`, `report`, `annotations …`, `educator …`."""

@@ -1,0 +1,1 @@
+"""Quiz files: what one says, and the reading and writing of it."""

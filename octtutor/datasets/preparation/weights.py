@@ -1,0 +1,122 @@
+"""Weights of `octtutor.datasets.preparation.orientation`: numbers only.
+
+One for each number of `describe`, fitted by `benchmarks/preparation.py --fit` on 2,557 scans of
+OCT2017 and OCTDL and their mirror images.
+"""
+
+UPRIGHT = (
+    1.401,
+    -4.158,
+    2.252,
+    1.751,
+    1.78,
+    1.22,
+    -0.3317,
+    -0.9968,
+    -0.9472,
+    -0.8191,
+    -0.8604,
+    -0.7878,
+    0.54,
+    1.367,
+    1.004,
+    -3.781,
+    -3.707,
+    -2.781,
+    0.7483,
+    2.449,
+    2.275,
+    0.4407,
+    0.7506,
+    1.171,
+    -4.245,
+    -1.397,
+    5.283,
+    -1.897,
+    29.64,
+    -2.733,
+    -11.94,
+    -5.11,
+    6.225,
+)
+"""How what was found in a scan differs from what was found in its mirror image."""
+
+SEEN = (
+    3.537,
+    -7.414,
+    2.377,
+    1.652,
+    1.5,
+    1.33,
+    -0.1999,
+    -0.9968,
+    -0.9311,
+    -1.023,
+    -1.224,
+    -1.253,
+    0.63,
+    0.1857,
+    -1.491,
+    -9.469,
+    -7.452,
+    -2.767,
+    3.842,
+    6.54,
+    5.491,
+    -0.3557,
+    1.052,
+    1.459,
+    -6.356,
+    -0.8804,
+    2.842,
+    -3.825,
+    77.89,
+    4.881,
+    -15.43,
+    -3.926,
+    8.296,
+)
+SEEN_FROM = -2.644
+"""What was found in a scan by itself, and what is added."""
+
+LAYERED = (
+    2.774,
+    -1.086,
+    -2.447,
+    2.275,
+    3.133,
+    0.1993,
+    -2.136,
+    -1.997,
+    1.504,
+    -2.17,
+    -1.901,
+    -0.6694,
+    0.3371,
+    1.634,
+    4.289,
+    -4.228,
+    -0.9159,
+    0.05723,
+    0.2889,
+    5.916,
+    3.123,
+    -0.5223,
+    -4.561,
+    0.7589,
+    -1.646,
+    -0.4387,
+    7.599,
+    -6.607,
+    13.82,
+    -38.59,
+    -6.447,
+    -14.87,
+    7.355,
+)
+LAYERED_FROM = -5.169
+"""What a retina looks like beside what is found in other pictures, and what is added.
+
+Fitted by `benchmarks/verdicts.py --fit` on every sixth scan of OCT2017 and OCTDL, worse, turned
+and cut copies of them, phantoms, and drawn and photographed pictures of other things.
+"""

@@ -1,0 +1,1 @@
+"""The schemes at hand: those that ship and one's own."""

@@ -1,0 +1,135 @@
+"""What a report of a model needs, kept in a folder: figures, every answer, pictures with maps.
+
+The folder holds `figures.json`, written last; `answers.csv`; `pictures/`. Needs no Keras.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import pydantic.dataclasses
+from pydantic import TypeAdapter
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.images import write_atomically
+from octtutor.errors import BadInputError
+from octtutor.model.measure.gallery import GalleryScan
+from octtutor.model.network.scan_set import UNKNOWN
+
+FIGURES, ANSWERS, PICTURES = "figures.json", "answers.csv", "pictures"
+Floats = npt.NDArray[np.float32]
+_COLUMNS = ("name", "patient", "sha256", "truth", "answer", *map(str, LABELS), "trained_on")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `octtutor.model.measure.inspecting.inspect` found, read again."""
+
+    folder: Path
+    figures: dict[str, Any]
+    """The keys of `evaluate`, and `source`, `synthetic`, `method` and `unfamiliar`."""
+    truth: npt.NDArray[np.int64]
+    """int64 (n,), indices into LABELS."""
+    chances: Floats
+    """float32 (n, 4)."""
+    patients: tuple[str, ...]
+    names: tuple[str, ...]
+    trained_on: npt.NDArray[np.bool_]
+    """bool (n,): the model was trained on the file, or on another of its patient."""
+    shown: tuple[GalleryScan, ...]
+
+    @property
+    def nameless(self) -> int:
+        """How many scans are of patients whom nobody knows."""
+        return sum(patient.startswith(UNKNOWN) for patient in self.patients)
+
+    def picture(self, shown: GalleryScan, name: str) -> bytes:
+        """Read a picture, WebP.
+
+        Raises:
+            BadInputError: it is gone.
+        """
+        try:
+            return (self.folder / PICTURES / shown.file(name)).read_bytes()
+        except OSError as error:
+            raise _gone(self.folder) from error
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True)
+class _KeptFigures:
+    """`figures.json`, as it is."""
+
+    figures: Annotated[dict[str, Any], pydantic.Field(validation_alias="told")]
+    shown: tuple[tuple[int | str, ...], ...]
+    """Place, row and column of each scan that is shown, and the names of its pictures."""
+
+
+def write_inspection(
+    place: Path,
+    figures: dict[str, Any],
+    rows: Iterable[Sequence[Any]],
+    shown: Iterable[GalleryScan],
+) -> None:
+    """Keep what was found.
+
+    Args:
+        place: the folder.
+        figures: see `Inspection`.
+        rows: of each answer what `answers.csv` holds: name, patient, SHA-256, truth, answer, the
+            four probabilities, and 1 where the model was trained on it, else 0.
+        shown: whose pictures were kept.
+
+    Raises:
+        SettingsError: the folder cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(rows)
+    write_atomically(place / ANSWERS, text.getvalue().encode("utf-8", "backslashreplace"))
+    kept = [[one.place, *one.cell, *one.names] for one in shown]
+    write_atomically(place / FIGURES, json.dumps({"told": figures, "shown": kept}).encode())
+
+
+def read_inspection(folder: Path) -> Inspection:
+    """Read what `write_inspection` kept.
+
+    Raises:
+        BadInputError: it is gone, damaged or not finished.
+    """
+    try:
+        # not `read_json`: a file's name may hold a lone surrogate, which pydantic's JSON refuses
+        raw = json.loads((folder / FIGURES).read_bytes())
+        kept = TypeAdapter(_KeptFigures).validate_python(raw)
+        with (folder / ANSWERS).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return Inspection(
+            folder,
+            kept.figures,
+            np.array([LABELS.index(row["truth"]) for row in rows], np.int64),
+            np.array([[row[label] for label in LABELS] for row in rows], np.float32),
+            tuple(row["patient"] for row in rows),
+            tuple(row["name"] for row in rows),
+            np.array([row["trained_on"] == "1" for row in rows], bool),
+            tuple(map(_to_shown, kept.shown)),
+        )
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise _gone(folder) from error
+
+
+def _to_shown(row: tuple[int | str, ...]) -> GalleryScan:
+    place, down, right, *names = row
+    return GalleryScan(int(place), (int(down), int(right)), tuple(map(str, names)))
+
+
+def _gone(folder: Path) -> BadInputError:
+    return BadInputError(
+        f"Expected a whole evaluation in {folder.name!r}. It is not finished, or files of it are "
+        "gone. Evaluate again."
+    )

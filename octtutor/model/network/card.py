@@ -1,0 +1,125 @@
+"""A model's card: what it is, what it was trained on, what it scored. `card.json` beside it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from octtutor.core.diagnosis import LABELS
+from octtutor.core.validation import read_json
+from octtutor.core.verdict import Verdict
+from octtutor.errors import ModelError
+
+CARD = "card.json"
+TRAINING_SCANS = "training_scans.csv"
+WEIGHTS = "weights.safetensors"
+FAMILIARITY = "familiarity.safetensors"
+"""What scans that the model knows are like (see `octtutor.model.ood.ood_score`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is written of a model. `figures` are measured on `figures_from`, with intervals."""
+
+    name: str
+    labels: tuple[str, ...]
+    input_size: int
+    preprocessing: dict[str, str | dict[str, float]]
+    backbone: dict[str, str]
+    head: dict[str, Any]
+    flip_average: bool
+    recipe: dict[str, Any]
+    training_data: dict[str, Any]
+    split: dict[str, Any]
+    figures: dict[str, Any]
+    figures_from: str
+    created: str
+    program_version: str
+    weights_sha256: str
+    purpose: str = "For teaching people to read OCT scans. Not for diagnosis."
+    notes: tuple[str, ...] = ()
+    temperature: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+    """Probabilities are softmax(logits / temperature)."""
+    more_figures: dict[str, Any] = Field(default_factory=dict)
+    """Further figures, by what they are from."""
+    familiarity: dict[str, Any] = Field(default_factory=dict)
+    """How scans that are no OCT are told, with the threshold; empty where they are not."""
+    none_of_these: dict[str, Any] = Field(default_factory=dict)
+    """What it learned of as none of its diagnoses, and how often it is still sure of such."""
+    answers_from: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """The highest probability from which on it would answer (`octtutor.stats.abstaining`); 0: it
+    answers all, as models without this do."""
+    abstention: dict[str, Any] = Field(default_factory=dict)
+    """What that threshold was chosen on, and coverage and share of right answers there."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether its calibration error was measured on scans that its temperature is not from."""
+        return self.figures.get("ece") is not None and "temperature" not in self.split
+
+    def standing(self, chances: Iterable[float], verdict: Verdict) -> dict[str, bool]:
+        """Return what an answer says of its own worth: `would_answer` and `calibrated`.
+
+        Args:
+            chances: the probabilities, one or more.
+            verdict: what the picture is.
+        """
+        return {
+            "would_answer": verdict.is_b_scan and bool(max(chances) >= self.answers_from),
+            "calibrated": verdict is Verdict.SCAN and self.is_calibrated,
+        }
+
+
+def read_part(folder: Path, name: str) -> bytes:
+    """Read a file of a model's folder whole.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"Expected {name} in the model folder {folder.name!r}. It cannot be read "
+            f"({error.strerror}). Copy the whole folder again."
+        ) from error
+
+
+def read_card(folder: Path) -> Card:
+    """Read a model folder's card.
+
+    Raises:
+        ModelError: it is missing, no JSON, incomplete, or for other labels.
+    """
+    try:
+        data = (folder / CARD).read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"Expected {CARD} in the model folder {folder.name!r}. It is missing: copy the whole "
+            "folder, or train the model again."
+        ) from error
+    except OSError as error:
+        raise _refuse(folder.name, f"It cannot be read ({error}).") from error
+    card = read_json(Card, data, lambda why: _refuse(folder.name, why))
+    if card.labels != tuple(LABELS):
+        raise ModelError(
+            f"Expected a model for {', '.join(LABELS)}, in this order. {folder.name!r} is for "
+            f"{', '.join(card.labels)[:200]}. Use a model made for these labels."
+        )
+    return card
+
+
+def _refuse(name: str, why: str) -> ModelError:
+    return ModelError(
+        f"Expected a whole card of the right kinds, as JSON, in {name!r}. {why} Copy the model "
+        "folder again, or train the model again."
+    )
+
+
+def write_card(card: Card, folder: Path) -> None:
+    """Write the card into the model folder."""
+    (folder / CARD).write_text(json.dumps(asdict(card), indent=2) + "\n", "utf-8")

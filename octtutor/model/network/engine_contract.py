@@ -1,0 +1,53 @@
+"""What an engine gives: a network that answers prepared scans and explains what it answered.
+
+Methods of explanation take this contract; the engines themselves are in `octtutor.model.serve`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.datasets.decode import Pixels
+from octtutor.datasets.scan_picture import ScanPicture
+from octtutor.model.network.card import Card
+from octtutor.model.network.network import Network
+from octtutor.model.network.preprocess import Preprocessing
+
+Floats = npt.NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """A network that can be asked, opened up and explained."""
+
+    network: Network
+    card: Card
+    how: Preprocessing
+
+    def prepare(self, scan: Pixels | ScanPicture) -> Pixels:
+        """Prepare a scan, uint8 (height, width), as the model's card says: uint8 (s, s)."""
+        ...
+
+    def run(self, prepared: Pixels) -> "Output":
+        """Answer prepared scans, uint8 (n, s, s), in one forward pass."""
+        ...
+
+    def gradcam(self, features: Floats, classes: Sequence[int]) -> Floats:
+        """Explain from a feature map, float32 (h, w, c): maps, float32 (classes, h, w)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a forward pass gives.
+
+    `features` float32 (n, h, w, c) and `logits` float32 (n, 4) are of the scans as they are;
+    `probabilities` float32 (n, 4) are the answer, averaged with the mirrored scans where the
+    card says so.
+    """
+
+    features: Floats
+    logits: Floats
+    probabilities: Floats

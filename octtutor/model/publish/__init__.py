@@ -1,0 +1,1 @@
+"""Models go in use and come in from elsewhere."""

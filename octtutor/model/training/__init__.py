@@ -1,0 +1,1 @@
+"""Networks learn: plan, recipes, loop, checkpoint, augmentation, feature cache, devices."""

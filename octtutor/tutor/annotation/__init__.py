@@ -1,0 +1,1 @@
+"""Annotate: readings given out, taken, settled, compared, and published as lessons."""

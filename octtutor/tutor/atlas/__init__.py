@@ -1,0 +1,1 @@
+"""What each diagnosis looks like, and a game of telling drawn scans from taken ones."""

@@ -1,0 +1,1 @@
+"""Quizzes and exams: their files, what is on offer, how they went."""

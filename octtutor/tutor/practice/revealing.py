@@ -1,0 +1,286 @@
+"""CaseRevealing: the model's answer, the truth and the maps of a case that was answered."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from octtutor.core.answer import Answer, Answered, SecondLook
+from octtutor.core.case import Case
+from octtutor.core.prediction import Prediction
+from octtutor.core.quiz import Attempt, Options
+from octtutor.core.scheme import Counterparts, Scheme
+from octtutor.core.verdict import Standing
+from octtutor.datasets.decode import Pixels
+from octtutor.errors import BadScanError, ModelError, StaleError, StoreError
+from octtutor.tutor.decks.deck_schemes import counterparts_of
+from octtutor.tutor.disclosing import may_look
+from octtutor.tutor.ports import Maps, Predictor
+from octtutor.tutor.practice.marking import MarkScore, score_mark
+from octtutor.tutor.practice.own_attempts import OwnAttempts
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLook:
+    """The model's answer, shown for the second look. It does not tell the truth."""
+
+    attempt_id: str
+    position: int
+    total: int
+    scan: Pixels
+    synthetic: bool
+    answer: Answer
+    options: Options
+    prediction: Prediction
+    standing: Standing | None
+    """What the answer is worth; None where the model that gave it cannot be asked."""
+    maps: Maps | None
+    scheme: Scheme
+    counterparts: Counterparts | None
+    """What the model's answers stand for; None where they are of the scheme."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """What is shown after the answer."""
+
+    attempt_id: str
+    position: int
+    total: int
+    scan: Pixels
+    case: Case
+    answer: Answer
+    second: SecondLook | None
+    options: Options
+    prediction: Prediction | None
+    standing: Standing | None
+    """What the prediction is worth; None where the model that gave it cannot be asked."""
+    maps: Maps | None
+    """Raw maps float32 (k, h, w) in the order of the prediction's probabilities."""
+    mask: npt.NDArray[np.uint8] | None
+    """uint8 (height, width), 255 inside the lesion, where one is known."""
+    mark: MarkScore | None
+    """Where the finding was to be clicked and there is one."""
+    model_fault: str | None
+    """Why there is no prediction."""
+    trained_on: bool
+    """Whether the model was trained on this patient: its answer is then no proof of skill."""
+    scheme: Scheme
+    """The list of diagnoses that it was answered with."""
+    counterparts: Counterparts | None
+    """What the model's answers stand for; None where they are of the scheme, or nothing says it."""
+
+
+class CaseRevealing(OwnAttempts):
+    """Tells what may be told of answered cases, and asks the model."""
+
+    def must_wait(self, trainee_id: str, attempt_id: str, position: int) -> bool:
+        """Whether the reveal at `position` has to wait for the model to load."""
+        attempt = self._own(trainee_id, attempt_id)
+        try:
+            model = self._model_of(attempt)
+        except ModelError:
+            return False
+        return not model.is_ready and not model.knows(attempt.cases[position])
+
+    def look(self, trainee_id: str, attempt_id: str, position: int) -> ModelLook | None:
+        """Return the model's answer for a second look, recorded first; waits for the model.
+
+        None: there is no second look at this case (any more), or no model to look at.
+
+        Raises:
+            StaleError: the case has no answer yet.
+        """
+        attempt = self._own(trainee_id, attempt_id)
+        given = self._given(attempt_id, position)
+        answered = given[position]
+        sha256 = answered.answer.sha256
+        if not may_look(attempt, given, position) or self._disclosures.keeps_back(attempt, sha256):
+            return None
+        case = self._store.get_case(attempt.deck, answered.answer.sha256)
+        scan = self._images.read(case.sha256)
+        prediction, maps, fault = self._ask_model(attempt, scan, answered)
+        if prediction is None:
+            return None
+        return ModelLook(
+            attempt_id=attempt_id,
+            position=position,
+            total=attempt.asked,
+            scan=scan,
+            synthetic=case.synthetic,
+            answer=answered.answer,
+            options=attempt.options,
+            prediction=self._store.record_prediction(attempt_id, position, prediction),
+            standing=None if fault else self._judge(attempt, sha256, scan),
+            maps=maps,
+            scheme=self.scheme_of(attempt),
+            counterparts=self._find_counterparts(attempt),
+        )
+
+    def reveal(
+        self, trainee_id: str, attempt_id: str, position: int, again: bool = False
+    ) -> Reveal:
+        """Return truth, model's answer and maps of an answered case, waiting for the model.
+
+        The model's answer is recorded first; what was recorded once stays.
+
+        Args:
+            trainee_id: who.
+            attempt_id: of which quiz.
+            position: which case, from 0.
+            again: whether it is looked at again, after the quiz.
+
+        Raises:
+            StaleError: the case has no answer yet, waits for its second look, or its truth is
+                not to be told yet.
+        """
+        attempt = self._own(trainee_id, attempt_id)
+        given = self._given(attempt_id, position)
+        answered, awaited = given[position], may_look(attempt, given, position)
+        self._refuse_truth(attempt, position, awaited, again)
+        case = self._store.get_case(attempt.deck, answered.answer.sha256)
+        scan = self._images.read(case.sha256)
+        prediction, maps, fault = self._ask_model(attempt, scan, answered)
+        if prediction is not None and awaited:
+            raise StaleError("This case waits for your second look. Keep your answer or change it.")
+        if awaited:
+            self._give_up_look(answered.answer)
+        elif prediction is not None and not _was_given_up(answered):
+            prediction = self._store.record_prediction(attempt_id, position, prediction)
+        mask = self._find_mask(case)
+        mark = answered.answer.mark
+        return Reveal(
+            attempt_id=attempt_id,
+            position=position,
+            total=attempt.asked,
+            scan=scan,
+            case=case,
+            answer=answered.answer,
+            second=answered.second,
+            options=attempt.options,
+            prediction=prediction,
+            standing=None if fault else self._judge(attempt, case.sha256, scan),
+            maps=maps,
+            mask=mask,
+            mark=score_mark(mark, mask) if mark and mask is not None else None,
+            model_fault=fault,
+            trained_on=self._is_trained_on(attempt, case),
+            scheme=self.scheme_of(attempt),
+            counterparts=self._find_counterparts(attempt),
+        )
+
+    def trained_on(self, attempt: Attempt) -> int:
+        """Return how many of an attempt's cases are of patients its model was trained on."""
+        cases = (self._store.get_case(attempt.deck, sha256) for sha256 in attempt.cases)
+        return sum(self._is_trained_on(attempt, case) for case in cases)
+
+    def count_marks(self, attempt: Attempt) -> tuple[int, int] | None:
+        """Return how many clicks hit the finding, of how many that could; None: none was asked.
+
+        Of cases whose truth may be told.
+        """
+        if not attempt.options.mark_where:
+            return None
+        facts = (item for item in self._disclosures.answers_of(attempt) if item.disclosed.truth)
+        marked = [item.answer for item in facts if item.answer.mark]
+        masks = [self._find_mask(self._store.get_case(a.deck, a.sha256)) for a in marked]
+        scores = [
+            score_mark(answer.mark, mask)
+            for answer, mask in zip(marked, masks, strict=True)
+            if answer.mark is not None and mask is not None
+        ]
+        hits = [score.hit for score in scores if score is not None]
+        return sum(hits), len(hits)
+
+    def contrast(self, reveal: Reveal) -> tuple[Case, Case] | None:
+        """Return the case just read and one of the class it was taken for, to compare.
+
+        One that the trainee has seen already, if there is one: what is shown here with its name
+        cannot be asked any more. None where nothing was confused, or in an exam or a session.
+        """
+        attempt = self._store.get_attempt(reveal.attempt_id)
+        chosen = reveal.second.choice if reveal.second else reveal.answer.choice
+        apart = attempt.options.is_exam or attempt.session is not None
+        if apart or chosen is None or chosen == reveal.case.label:
+            return None
+        there = self._store.cases_of(attempt.deck)
+        others = {case.sha256: case for case in there if case.label == chosen}
+        # what is held back of an exam that can be taken again must not be named here
+        hidden = self._disclosures.hidden_scans(attempt.trainee_id)
+        shown = self._store.seen_by(attempt.trainee_id)
+        seen = [sha256 for sha256 in shown if sha256 in others and sha256 not in hidden]
+        if not seen:
+            return None
+        return reveal.case, others[seen[-1]]
+
+    def ask_model_for_all(self, attempt: Attempt) -> None:
+        """Record the model's answers that an exam did not wait for; a missing model has none."""
+        for answered in self._store.answers_of(attempt.id):
+            if answered.prediction is not None:
+                continue
+            scan = self._images.read(answered.answer.sha256)
+            prediction, _, _ = self._ask_model(attempt, scan, answered)
+            if prediction is not None:
+                self._store.record_prediction(attempt.id, answered.answer.position, prediction)
+
+    def _give_up_look(self, answer: Answer) -> None:
+        """Let the first answer stand: the truth is told, without a model to look at before.
+
+        Such a look has no model's answer beside it, so no figure counts it.
+        """
+        kept = SecondLook(answer.attempt_id, answer.position, answer.choice, 0, self._clock())
+        self._store.record_second_look(kept)
+
+    def _refuse_truth(self, attempt: Attempt, position: int, awaited: bool, again: bool) -> None:
+        """Refuse what may not be told; whether a second look comes is for the model to say."""
+        item = self._disclosures.answers_of(attempt)[position]
+        facts, sha256 = item.disclosed, item.answer.sha256
+        if again and facts.truth and not facts.again:
+            raise StaleError("An exam of yours is under way. Look at this again afterwards.")
+        if not facts.truth and (not awaited or self._disclosures.keeps_back(attempt, sha256)):
+            raise StaleError("The truth is told at the end of the exam. Go on.")
+
+    def _is_trained_on(self, attempt: Attempt, case: Case) -> bool:
+        try:
+            return self._model_of(attempt).trained_on(case.sha256, case.patient)
+        except ModelError:
+            return False
+
+    def _find_mask(self, case: Case) -> npt.NDArray[np.uint8] | None:
+        try:
+            return self._images.read(case.mask_sha256) if case.mask_sha256 else None
+        except (BadScanError, StoreError):
+            return None  # the reveal goes on without an outline
+
+    def _ask_model(
+        self, attempt: Attempt, scan: Pixels, answered: Answered
+    ) -> tuple[Prediction | None, Maps | None, str | None]:
+        try:
+            prediction, maps = self._model_of(attempt).read(answered.answer.sha256, scan)
+        except ModelError as error:
+            return answered.prediction, None, str(error)
+        earlier = answered.prediction
+        if earlier is not None and earlier.model_sha256 != prediction.model_sha256:
+            return earlier, None, "The model has changed since; its map is not shown."
+        return prediction, maps, None
+
+    def _judge(self, attempt: Attempt, sha256: str, scan: Pixels) -> Standing | None:
+        try:
+            return self._model_of(attempt).judge(sha256, scan)
+        except ModelError:
+            return None
+
+    def _find_counterparts(self, attempt: Attempt) -> Counterparts | None:
+        try:
+            return counterparts_of(attempt.scheme, self._schemes)
+        except ModelError:
+            return None  # the reveal says why there is no answer
+
+    def _model_of(self, attempt: Attempt) -> Predictor:
+        counterparts_of(attempt.scheme, self._schemes)
+        return self._shelf.recorded(attempt.model, attempt.model_sha256)
+
+
+def _was_given_up(answered: Answered) -> bool:
+    """Whether the second look was given up for want of a model: none is recorded later either."""
+    return answered.second is not None and answered.prediction is None

@@ -1,0 +1,1 @@
+"""How a trainee reads, over time and beside others: results, progress, tables for iMRMC."""

@@ -1,0 +1,1 @@
+"""The reading desk: cases of every kind of quiz are read here."""

@@ -1,0 +1,1 @@
+"""Who comes in: the gate, the sign-in, who is asking."""

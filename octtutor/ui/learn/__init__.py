@@ -1,0 +1,1 @@
+"""The tab Learn, and the game at its end."""

@@ -1,0 +1,90 @@
+"""The texts of the tab Read a scan and of the service, in English."""
+
+READ: dict[str, str] = {
+    "tab": "Read a scan",
+    "title": "Read a scan with the model",
+    "why": "Give an OCT B-scan of your own: see what a trained network answers, and where it "
+    "found its evidence.",
+    "kinds": "PNG, JPEG, TIFF, BMP, WEBP, GIF, JPEG 2000, AVIF, HEIC; volumes: DICOM, Heidelberg "
+    ".vol and .e2e, Topcon .fda, Zeiss .img, Bioptigen .OCT, TIFF stacks.",
+    "kept": "Nothing is stored: a file is removed from the server as soon as it is decoded; its "
+    "pixels are forgotten when you close it, or within an hour of your leaving. An educator can "
+    "add scans for good under Educators, Scans.",
+    "drop": "Drop scans here, or paste one (Ctrl-V)",
+    "files": "Choose files",
+    "folder": "Choose a folder",
+    "camera": "Camera",
+    "shoot": "Take the picture",
+    "cancel": "Cancel",
+    "no_camera": "The browser gives no camera here. Choose a file instead.",
+    "url": "Web address of a scan",
+    "fetch": "Fetch",
+    "sending": "Sending {n} of {total} …",
+    "too_large": "Expected at most {limit} MB at once. Received {size} MB. Choose fewer files.",
+    "too_many": "Expected at most {most} files at once. Received {n}. Choose fewer.",
+    "not_sent": "The server did not take the file. It may be too large, or the connection was "
+    "lost. Try again.",
+    "reading": "Reading the scan …",
+    "loading": "The model is loading …",
+    "explaining": "{method}: {done} of {total}",
+    "explaining_now": "{method} …",
+    "offline": "No answer from the server. Try again.",
+    "another": "Another scan",
+    "which": "File",
+    "slice": "Slice",
+    "slice_of": "{n} of {total}",
+    "answer": "The model's answer",
+    "abstains": "I would not answer this one.",
+    "between": "For me it is {one} or {two}: of answers as unsure as this, too many were wrong. "
+    "Look for what tells the two apart.",
+    "model": "Model: {name}",
+    "calibrated": "Probabilities are calibrated, as measured on scans it was not trained on.",
+    "not_calibrated": "What its probabilities are worth was never measured on scans like this.",
+    "no_gauge": "This model cannot tell whether a picture is an OCT scan at all.",
+    "unread_why": "The model's answer would mean nothing. Give one horizontal B-scan, without a "
+    "frame or a second picture beside it.",
+    "preparation": "What was done to the picture",
+    "anyway": "Show the answer anyway",
+    "look_for": "What to look for",
+    "signs": "Where to look",
+    "apart": "Told apart",
+    "compare": "Why this and not that",
+    "compare_hint": "Two classes side by side; each map is scaled to its own strongest place.",
+    "method": "Method",
+    "map": "Map",
+    "map_for": "Map for",
+    "split": "Map from the left",
+    "opacity": "Strength",
+    "jet": "Jet colours",
+    "no_evidence": "No evidence for {label}: the map is empty.",
+    "trust": "Is the map to be trusted?",
+    "trust_none": "Nobody has measured this model's maps yet (octtutor bench explain).",
+    "png": "Download PNG",
+    "json": "Download JSON",
+    "zoom_in": "Zoom in",
+    "zoom_out": "Zoom out",
+    "reset": "Reset view",
+    "full": "Full screen",
+    "brightness": "Brightness",
+    "contrast": "Contrast",
+    "alt": "OCT B-scan that was uploaded",
+    "map_alt": "Map of where the network found evidence",
+    "left_out": "Left out: {n}",
+    "in_exam": "Your exam or session runs: the model reads no scans for you until it ends.",
+    "examined": "This scan is in an exam that is under way: the model does not answer it before "
+    "the exam has ended. Give another scan, or come back after the exam.",
+    "closed": "An exam is under way, and an educator has switched the model's answers off until "
+    "it has ended. Come back after the exam.",
+    "known": "This is one of the program's own cases. Read it under Practise, where the model "
+    "answers after you.",
+    "no_file": "Expected a scan. Received none. Choose a file and wait until it is uploaded.",
+    "lost_file": "The uploaded file is not on this server any more. Give it again.",
+    "lost": "This scan is not on the server any more. Give it again.",
+    "no_urls": "Web addresses are not fetched here. Download the scan and give the file.",
+    "no_scan": "Expected an OCT scan. Received something else. Give the address that "
+    "gradio_client's handle_file makes of a file, a file in base64 (data:image/png;base64,…), or "
+    "a web address.",
+    "no_index": "Expected a whole number as slice_index. Received {value!r}. Give -1 for the "
+    "middle one.",
+    "much": "Expected at most {most:,} pixels in all. The volumes have more. Give fewer at once.",
+}

@@ -1,0 +1,1 @@
+"""What several tabs use: texts, pictures, the viewer, what the browser keeps."""
