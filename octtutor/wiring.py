@@ -170,15 +170,23 @@ def import_into(
     title: str | None,
     progress: Progress | None,
     naming: Naming | None = None,
+    offered: bool | None = None,
 ) -> Imported:
     """Import scans as a deck (see `import_scans`)."""
-    return import_scans(archive.store, archive.images, path, now, name, title, progress, naming)
+    return import_scans(
+        archive.store, archive.images, path, now, name, title, progress, naming, offered
+    )
 
 
 def add_embedded_deck(archive: Archive) -> None:
     """Bring the 100 synthetic scans that ship with the program into the records."""
     deck = Path(__file__).parent / "phantom" / "deck"
     import_into(archive, deck, EMBEDDED, EMBEDDED_TITLE, None)
+
+
+def open_deck_contents(archive: Archive, settings: Settings) -> DeckContents:
+    """Return what is done with the decks of these records."""
+    return DeckContents(archive.store, archive.images, now, open_schemes(settings))
 
 
 def open_quizzes(archive: Archive, settings: Settings) -> Quizzes:
@@ -281,7 +289,8 @@ def build_educators(
     require = doorkeeper.require_educator
     uploads = Path(os.environ["GRADIO_TEMP_DIR"]) / "educators"
     store, images, schemes = archive.store, archive.images, open_schemes(settings)
-    scans = ScansHandlers(DeckContents(store, images, now, schemes), uploads)
+    quizzes = open_quizzes(archive, settings)
+    scans = ScansHandlers(open_deck_contents(archive, settings), uploads, quizzes.naming)
     public = PublicSetsHandlers(open_public_sets(archive, settings), open_fetches(settings))
     to_train = TrainingScans(store, images, settings.listings)
     training = TrainHandlers(
@@ -293,7 +302,7 @@ def build_educators(
     )
     opened = open_sessions(archive, shelf, settings)
     sessions = SessionsHandlers(opened, _session_exports(store, opened, settings))
-    quiz_files = QuizzesHandlers(open_quizzes(archive, settings), images)
+    quiz_files = QuizzesHandlers(quizzes, images)
     switch = SwitchHandlers(ExaminedScans(store, images, now))
     annotating = open_annotating(
         store, images, shelf, now, label_check=KeptLabelChecks(to_train, settings), schemes=schemes

@@ -45,6 +45,22 @@ class Deck:
     """What one may do with them: the licence's name and address."""
     scheme: SchemeVersion = OCT2017
     """The list of diagnoses that the labels belong to."""
+    offered: bool = True
+    """Whether trainees may choose it; educators can use any deck."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeckUses:
+    """How many records name a deck, and would be lost or lame without it."""
+
+    attempts: int
+    sessions: int
+    projects: int
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.attempts or self.sessions or self.projects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class ImageFolder:
         """Return where a file is, or would be; nothing is read."""
         return self._path(digest)
 
+    def remove(self, digest: str) -> None:
+        """Remove a file; one that is not there is removed already."""
+        self._path(digest).unlink(missing_ok=True)
+
     def sweep(self) -> None:
         """Remove what interrupted writers left: partial files older than a minute."""
         for path in self._root.glob(f"*/{_PARTIAL}*"):

@@ -65,6 +65,11 @@ def check_count(quiz: str, taken: int, at_most: int | None) -> None:
         )
 
 
+def in_use(what: str, name: str) -> StaleError:
+    """Return the error of something that cannot be removed, since records name it."""
+    return StaleError(f"The {what} {name[:64]!r} is in use, since a moment ago perhaps. Hide it.")
+
+
 def joined_already() -> StaleError:
     """Return the error of a trainee who is in the session."""
     return StaleError("You are in this session already, in another tab perhaps. Reload the page.")

@@ -125,6 +125,9 @@ class Images(Protocol):
     def put(self, data: bytes) -> str:
         """Store a file and return its SHA-256."""
 
+    def remove(self, digest: str) -> None:
+        """Remove a file."""
+
     def sweep(self) -> None:
         """Remove what interrupted writers left."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import open_page, serving
+from tests.browser.conftest import open_page, serving, wait_for_answers
 from tests.conftest import write_scans
 
 pytestmark = pytest.mark.chromium
@@ -94,8 +94,15 @@ def test_an_educator_signs_in_by_keyboard_imports_and_signs_out(
     expect(page.locator("#upload")).to_contain_text("KB")
     page.locator("#import").click()
     expect(page.locator("#report")).to_contain_text("ward: 8 scans added")
-    expect(page.locator("#decks")).to_contain_text("ward")
+    expect(page.locator("#decks")).to_contain_text("withheld from trainees")
     expect(page.locator("#upload")).not_to_contain_text("KB")
+    wait_for_answers(page)
+    page.locator("#keep-deck input").click()
+    page.get_by_role("option", name="ward").click()
+    wait_for_answers(page)
+    page.locator("#keep-offer").click()
+    expect(page.locator("#keep-said")).to_contain_text("Trainees can choose ward now")
+    expect(page.locator("#decks")).not_to_contain_text("withheld")
 
     page.get_by_role("button", name="Sign out").focus()
     page.keyboard.press("Enter")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.case import Case, Deck, DeckSummary, DeckUses
 from octtutor.errors import StoreError
 from octtutor.store.contract import DeckStore, Store
 from octtutor.store.sql import SqlStore
@@ -65,6 +65,14 @@ class Shelved(DeckStore):
 
     def put_deck(self, deck: Deck) -> None:
         self._decks[deck.name] = deck
+
+    def count_uses(self, deck: str) -> DeckUses:
+        return DeckUses(0, 0, 0)
+
+    def remove_deck(self, name: str) -> None:
+        if self._decks.pop(name, None) is None:
+            raise StoreError(f"There is no deck {name!r}. Import it.")
+        self._cases.pop(name, None)
 
     def decks(self) -> tuple[Deck, ...]:
         return tuple(self._decks[name] for name in sorted(self._decks))

@@ -1,12 +1,18 @@
 """`octtutor data import|audit|draw`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from octtutor.cli.output import Json, note, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from octtutor.tutor.decks.deck_contents import DeckContents
+    from octtutor.tutor.exams.quizzes import Quizzes
 
 app = typer.Typer(help="Scans: fetch, import, audit, doubt.", no_args_is_help=True)
 Source = Annotated[
@@ -22,6 +28,7 @@ Meanings = Annotated[
     list[str] | None,
     typer.Option("--map", help="What a folder's or table's word means: MH=VID. Repeatable."),
 ]
+DeckName = Annotated[str, typer.Argument(help="A deck's name; see `octtutor data decks`.")]
 SkipUnknown = Annotated[
     bool, typer.Option("--skip-unknown", help="Leave scans of unknown words out.")
 ]
@@ -35,6 +42,10 @@ def import_(
     scheme: SchemeName = None,
     meanings: Meanings = None,
     skip_unknown: SkipUnknown = False,
+    offer: Annotated[
+        bool | None,
+        typer.Option("--offer/--no-offer", help="Whether trainees may choose it; a new deck: yes."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import scans as a deck. Safe to repeat; an interrupted import goes on next time."""
@@ -46,7 +57,7 @@ def import_(
     archive = open_archive(settings)
     try:
         with progress_bar("importing") as progress:
-            done = import_into(archive, path, name, title, progress, naming)
+            done = import_into(archive, path, name, title, progress, naming, offer)
     finally:
         archive.store.close()
     for fault in done.unreadable:
@@ -61,6 +72,85 @@ def import_(
         f"Deck {done.deck}: {done.added} scans added, {done.already} were there already, "
         f"{len(done.unreadable)} unreadable. Now {counts}; {done.patients} patients."
     )
+
+
+@contextmanager
+def _decks() -> "Iterator[tuple[DeckContents, Quizzes]]":
+    from octtutor.wiring import open_archive, open_deck_contents, open_quizzes, read_settings
+
+    settings = read_settings()
+    archive = open_archive(settings)
+    try:
+        yield open_deck_contents(archive, settings), open_quizzes(archive, settings)
+    finally:
+        archive.store.close()
+
+
+@app.command("decks")
+def decks(as_json: Json = False) -> None:
+    """List the decks: what they hold, and whether trainees may choose them."""
+    with _decks() as (contents, _):
+        found = contents.decks()
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": one.deck.name,
+                    "title": one.deck.title,
+                    "offered": one.deck.offered,
+                    "scheme": one.deck.scheme.name,
+                    "scans": sum(one.per_class.values()),
+                    "per_class": one.per_class,
+                    "patients": one.patients,
+                }
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        withheld = "" if one.deck.offered else ", withheld from trainees"
+        counts = f"{sum(one.per_class.values())} scans of {one.patients} patients"
+        typer.echo(f"{one.deck.name}: {one.deck.title}, {counts}{withheld}")
+
+
+@app.command("offer")
+def offer(name: DeckName) -> None:
+    """Let trainees choose a deck."""
+    with _decks() as (contents, _):
+        contents.offer(name, True)
+    typer.echo(f"Trainees can choose {name} now.")
+
+
+@app.command("withhold")
+def withhold(name: DeckName) -> None:
+    """Withhold a deck from trainees; what they have begun goes on, and educators can use it."""
+    with _decks() as (contents, _):
+        contents.offer(name, False)
+    typer.echo(f"Trainees cannot choose {name} any more.")
+
+
+@app.command("rename")
+def rename(
+    name: DeckName, title: Annotated[str, typer.Argument(help="What people shall see.")]
+) -> None:
+    """Give a deck another title; its name stays, since quizzes say it."""
+    with _decks() as (contents, _):
+        contents.rename(name, title)
+    typer.echo(f"{name} is called {title.strip()!r} now.")
+
+
+@app.command("remove")
+def remove(
+    name: DeckName,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a deck and its pictures for good; refused while anything depends on it."""
+    with _decks() as (contents, quizzes):
+        depend = quizzes.naming(name)
+        if not sure:
+            typer.confirm(f"Remove {name} and its scans for good?", abort=True)
+        gone = contents.remove(name, depend)
+    typer.echo(f"{name} is removed, with {gone} scans.")
 
 
 @app.command("audit")

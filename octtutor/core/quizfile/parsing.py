@@ -156,6 +156,7 @@ class _File(TomlTable):
         default=None, gt=0, le=1, allow_inf_nan=False, description="a share above 0, up to 1,"
     )
     source: str = lines_key(400)
+    offered: bool = flag_key(True)
     options: _Options = _Options()
     rule: Any = None
     cases: list[_Case] = Field(default_factory=list)
@@ -216,6 +217,7 @@ def _to_quiz(key: str, version: str, file: _File, keys: Sequence[str]) -> QuizFi
         options=Options(is_exam=file.mode == "exam", pass_mark=file.pass_mark, **chosen),
         source=file.source,
         scheme=file.scheme,
+        offered=file.offered,
     )
 
 

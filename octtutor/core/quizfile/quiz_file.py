@@ -65,6 +65,8 @@ class QuizFile:
     """Where the scans can be had, for people who lack them; empty where they ship."""
     scheme: str = OCT2017.name
     """The list of diagnoses that it is answered with; its deck's."""
+    offered: bool = True
+    """Whether trainees may begin it by themselves; sessions can have it all the same."""
 
     @property
     def size(self) -> int:

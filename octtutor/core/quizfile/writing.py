@@ -44,6 +44,8 @@ def _facts(quiz: QuizFile) -> Iterator[str]:
     yield from (f"{key} = {_quoted(value)}" for key, value in facts.items() if value)
     if quiz.options.pass_mark is not None:
         yield f"pass_mark = {quiz.options.pass_mark!r}"
+    if not quiz.offered:
+        yield "offered = false"
     if quiz.source:
         yield f"source = {_quoted(quiz.source)}"
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.case import Case, Deck, DeckSummary, DeckUses
 
 
 class DeckStore(ABC):
@@ -16,6 +16,19 @@ class DeckStore(ABC):
     @abstractmethod
     def put_deck(self, deck: Deck) -> None:
         """Add a deck, or replace its facts; its cases stay."""
+
+    @abstractmethod
+    def count_uses(self, deck: str) -> DeckUses:
+        """Return how many records name a deck; none name an unknown one."""
+
+    @abstractmethod
+    def remove_deck(self, name: str) -> None:
+        """Remove a deck and its cases; pictures stay.
+
+        Raises:
+            StaleError: a record names it.
+            StoreError: there is no such deck.
+        """
 
     @abstractmethod
     def decks(self) -> tuple[Deck, ...]:

@@ -3,23 +3,20 @@
 from collections.abc import Iterable
 
 from sqlalchemy import (
+    Connection,
+    delete,
     func,
     insert,
     select,
     update,
 )
 
-from octtutor.core.case import Case, Deck, DeckSummary
+from octtutor.core.case import Case, Deck, DeckSummary, DeckUses
 from octtutor.store.contract.decks import DeckStore
-from octtutor.store.rules import (
-    missing,
-)
+from octtutor.store.rules import in_use, missing
 from octtutor.store.sql import rows
 from octtutor.store.sql.base import SqlBase, lock, translated
-from octtutor.store.sql.tables import (
-    cases,
-    decks,
-)
+from octtutor.store.sql.tables import attempts, cases, decks, projects, sessions
 
 
 class SqlDecks(SqlBase, DeckStore):
@@ -52,6 +49,7 @@ class SqlDecks(SqlBase, DeckStore):
             "source": deck.source,
             "citation": deck.citation,
             "licence": deck.licence,
+            "offered": deck.offered,
             **rows.from_scheme(deck.scheme),
         }
         with self._write() as db:
@@ -59,6 +57,23 @@ class SqlDecks(SqlBase, DeckStore):
             known = update(decks).where(decks.c.name == deck.name).values(**facts)
             if db.execute(known).rowcount == 0:
                 db.execute(insert(decks).values(name=deck.name, **facts))
+
+    @translated
+    def count_uses(self, deck: str) -> DeckUses:
+        """See `DeckStore`."""
+        with self._read() as db:
+            return _uses_of(db, deck)
+
+    @translated
+    def remove_deck(self, name: str) -> None:
+        """See `DeckStore`."""
+        with self._write() as db:
+            lock(db, "decks")
+            if _uses_of(db, name).any:
+                raise in_use("deck", name)
+            db.execute(delete(cases).where(cases.c.deck == name))
+            if db.execute(delete(decks).where(decks.c.name == name)).rowcount == 0:
+                raise missing("deck", name)
 
     @translated
     def decks(self) -> tuple[Deck, ...]:
@@ -109,3 +124,11 @@ class SqlDecks(SqlBase, DeckStore):
         if row is None:
             raise missing("case", sha256)
         return rows.to_case(row)
+
+
+def _uses_of(db: Connection, deck: str) -> DeckUses:
+    counted = [
+        db.scalar(select(func.count()).where(table.c.deck == deck)) or 0
+        for table in (attempts, sessions, projects)
+    ]
+    return DeckUses(*counted)

@@ -92,6 +92,7 @@ def to_deck(row: RowMapping) -> Deck:
         citation=row["citation"],
         licence=row["licence"],
         scheme=to_scheme(row),
+        offered=row["offered"],
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    true,
 )
 
 from octtutor.core.scheme import OCT2017
@@ -107,6 +108,7 @@ decks = Table(
     Column("source", String(64), nullable=False, server_default=""),
     Column("citation", Text, nullable=False, server_default=""),
     Column("licence", Text, nullable=False, server_default=""),
+    Column("offered", Boolean, nullable=False, server_default=true()),
     *_scheme(),
 )
 

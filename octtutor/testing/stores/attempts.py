@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from octtutor.core.answer import Answered, SecondLook
-from octtutor.core.case import Deck
+from octtutor.core.case import Deck, DeckUses
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, CaseOrder, Options, Trainee
 from octtutor.core.scheme import SchemeVersion
@@ -54,6 +54,14 @@ class AttemptSuite:
         attempt = Attempt("a", "ghost", "q", "1", "deck", CaseOrder.BALANCED, 1, (), NOW)
         with pytest.raises(StoreError, match="no trainee"):
             store.start_attempt(attempt)
+
+    def test_a_deck_that_an_attempt_names_stays(self, store: Store) -> None:
+        attempt = begin(store)
+        assert store.count_uses(attempt.deck) == DeckUses(attempts=1, sessions=0, projects=0)
+        with pytest.raises(StaleError, match="in use"):
+            store.remove_deck(attempt.deck)
+        assert store.find_deck(attempt.deck) is not None
+        assert store.count_cases(attempt.deck) > 0
 
     def test_an_attempt_comes_back_as_it_went_in(self, store: Store) -> None:
         attempt = begin(store)

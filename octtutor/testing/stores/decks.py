@@ -36,10 +36,22 @@ class DeckSuite:
             "Ada, 2026.",
             "CC",
             SchemeVersion("octdl", 2),
+            offered=False,
         )
         store.put_deck(replace(deck, citation="", scheme=OCT2017))
         store.put_deck(deck)
         assert store.find_deck("deck") == deck
+
+    def test_a_deck_that_nothing_names_is_removed_with_its_cases(self, store: DeckStore) -> None:
+        put(store)
+        store.put_deck(Deck("other", "Another", False, True, NOW))
+        store.add_cases("other", CASES[:1])
+        assert not store.count_uses("deck").any
+        store.remove_deck("deck")
+        assert [deck.name for deck in store.decks()] == ["other"]
+        assert (store.count_cases("deck"), store.count_cases("other")) == (0, 1)
+        with pytest.raises(StoreError, match="no deck"):
+            store.remove_deck("deck")
 
     def test_a_case_is_added_once_and_its_first_label_stays(self, store: DeckStore) -> None:
         put(store)

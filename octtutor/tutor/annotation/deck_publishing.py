@@ -91,8 +91,9 @@ class DeckPublisher:
         people, kappa = len(found.annotators), found.kappa
         synthetic = all(case.synthetic for case in cases)
         new = Deck(deck, _with_agreement(title, people, kappa), synthetic, False, self._clock())
-        if whose := self._store.find_deck(order.deck):  # the same scans, by the same licence
+        if whose := self._store.find_deck(order.deck):  # the same scans, as public as they were
             new = replace(new, citation=whose.citation, licence=whose.licence)
+            new = replace(new, offered=whose.offered)
         new = replace(new, scheme=order.scheme)
         self._store.put_deck(new)
         added = self._store.add_cases(deck, cases)

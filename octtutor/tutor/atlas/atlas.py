@@ -97,7 +97,7 @@ class Atlas:
         self._taught = lru_cache(maxsize=16)(self._find_taught)
 
     def decks(self) -> tuple[Deck, ...]:
-        """Return the decks that have annotated cases, the embedded one first."""
+        """Return the offered decks that have annotated cases, the embedded one first."""
         taught = [deck for deck in self._store.decks() if self._cases(deck)]
         return tuple(sorted(taught, key=lambda deck: deck.name != EMBEDDED))
 
@@ -186,6 +186,8 @@ class Atlas:
         )
 
     def _cases(self, deck: Deck) -> dict[str, tuple[Case, ...]]:
+        if not deck.offered:
+            return {}
         return self._taught(deck, self._store.count_cases(deck.name))
 
     def _find_taught(self, deck: Deck, count: int) -> dict[str, tuple[Case, ...]]:

@@ -38,7 +38,7 @@ class Score:
 
 
 def deal(store: DeckStore, seed: int) -> tuple[GameCard, ...]:
-    """Mix real and synthetic scans of all decks, as many of each, classes alike.
+    """Mix real and synthetic scans of all offered decks, as many of each, classes alike.
 
     Args:
         store: the records.
@@ -47,7 +47,8 @@ def deal(store: DeckStore, seed: int) -> tuple[GameCard, ...]:
     Raises:
         BadInputError: there are no real scans, or too few.
     """
-    cases = {case.sha256: case for deck in store.decks() for case in store.cases_of(deck.name)}
+    offered = [deck.name for deck in store.decks() if deck.offered]
+    cases = {case.sha256: case for name in offered for case in store.cases_of(name)}
     rng = random.Random(seed)
     piles = [[case for case in cases.values() if case.synthetic is kind] for kind in (True, False)]
     size = min(OF_EACH, *map(len, piles))

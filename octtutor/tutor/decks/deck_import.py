@@ -54,6 +54,7 @@ def import_scans(
     title: str | None = None,
     progress: Progress | None = None,
     naming: Naming | None = None,
+    offered: bool | None = None,
 ) -> Imported:
     """Import a folder, ZIP or tar in OCT2017 layout as a deck.
 
@@ -69,6 +70,8 @@ def import_scans(
         title: what people see; the name by default.
         progress: called with (done, total).
         naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
+        offered: whether trainees may choose the deck; None: a new one they may, one that is there
+            stays as it is.
 
     Returns:
         What was done.
@@ -91,6 +94,7 @@ def import_scans(
         scans = scans_of(members, path, naming)
         extras = _Extras(members)
         deck = known or Deck(deck_name, deck_name, False, False, clock())
+        deck = deck if offered is None else replace(deck, offered=offered)
         deck = replace(deck, scheme=scheme.stamp) if naming else deck
         titled = replace(deck, title=title or deck.title)
         run = _Run(store, images, titled, known, extras, scheme.keys)

@@ -85,9 +85,9 @@ class Exams:
         self._disclosures = Disclosures(store)
 
     def offers(self, trainee_id: str | None) -> tuple[ExamOffer, ...]:
-        """Return the quizzes without faults, practice first, as a trainee or nobody finds them."""
+        """Return the offered quizzes, practice first, as a trainee or nobody finds them."""
         mine = self._store.attempts_of(trainee_id) if trainee_id else ()
-        listed = [entry for entry in self._quizzes.all() if entry.quiz]
+        listed = [e for e in self._quizzes.all() if e.quiz and self._is_offered(e.quiz)]
         offers = [self._offer(entry, mine) for entry in listed]
         return tuple(sorted(offers, key=lambda o: (o.quiz.options.is_exam, o.quiz.size)))
 
@@ -95,10 +95,10 @@ class Exams:
         """Begin a quiz; the trainee's running practice ends.
 
         Raises:
-            BadInputError: there is no such quiz, or it cannot be played here.
+            BadInputError: there is no such quiz, it is not offered, or it cannot be played here.
             StaleError: it was taken as often as it may be, or an exam runs.
         """
-        quiz = self._quizzes.find(key)
+        quiz = self._find_offered(key)
         refuse_beside_running(self._store, trainee_id)
         resolved = self._quizzes.resolve(quiz, self.patients_seen(trainee_id))
         attempt = self._attempt(trainee_id, quiz, resolved, CaseOrder.FIXED, quiz.seed)
@@ -112,7 +112,7 @@ class Exams:
             BadInputError: it is not due.
             StaleError: an exam runs.
         """
-        quiz = self._quizzes.find(key)
+        quiz = self._find_offered(key)
         mine = self._store.attempts_of(trainee_id)
         due_at, last = _retest(quiz.key, quiz.options, mine), _last_of(quiz.key, mine)
         if due_at is None or last is None or self._clock() < due_at:
@@ -182,6 +182,22 @@ class Exams:
     def _reached(self, attempt: Attempt) -> int:
         last = self._store.last_shown(attempt.id)
         return 0 if last is None else last + 1
+
+    def _find_offered(self, key: str) -> QuizFile:
+        quiz = self._quizzes.find(key)
+        if not self._is_offered(quiz):
+            raise BadInputError(
+                f"Expected a quiz that is offered. {quiz.title!r} is not (any more). Ask your "
+                "educator, or choose another."
+            )
+        return quiz
+
+    def _is_offered(self, quiz: QuizFile) -> bool:
+        """Whether trainees may begin it alone: it is, and so is a deck that it does not name."""
+        if not quiz.offered or quiz.deck:
+            return quiz.offered
+        deck = self._quizzes.find_deck_of(quiz)
+        return deck is None or deck.offered
 
     def _offer(self, listed: Listed, mine: Sequence[Attempt]) -> ExamOffer:
         quiz = listed.quiz

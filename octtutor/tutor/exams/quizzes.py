@@ -75,6 +75,11 @@ class Quizzes:
         paths = self._paths()
         return tuple(self._read(paths[key]) for key in sorted(paths))
 
+    def naming(self, deck: str) -> tuple[str, ...]:
+        """Return the keys of the quizzes that name a deck."""
+        drafts = [listed.draft for listed in self.all()]
+        return tuple(draft.key for draft in drafts if draft is not None and draft.deck == deck)
+
     def find_listed(self, key: str) -> Listed | None:
         """Return a quiz's file, with faults or without."""
         path = self._paths().get(key)

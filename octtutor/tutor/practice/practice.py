@@ -51,8 +51,9 @@ class Practice(CaseAnswering, CaseRevealing):
         return self._store.find_trainee(trainee_id)
 
     def decks(self) -> tuple[tuple[Deck, int], ...]:
-        """Return the decks and how many cases each has."""
-        return tuple((deck, self._store.count_cases(deck.name)) for deck in self._store.decks())
+        """Return the decks that trainees may choose, and how many cases each has."""
+        offered = [deck for deck in self._store.decks() if deck.offered]
+        return tuple((deck, self._store.count_cases(deck.name)) for deck in offered)
 
     def is_synthetic(self, deck: str) -> bool:
         """Whether all scans of a deck are computer-made."""
@@ -87,10 +88,11 @@ class Practice(CaseAnswering, CaseRevealing):
             order: one of PRACTICE_ORDERS.
 
         Raises:
-            BadInputError: the deck is empty or unknown, the size is not positive, or there is no
-                such order.
+            BadInputError: the deck is empty, unknown or not offered, the size is not positive,
+                or there is no such order.
             StaleError: an exam runs.
         """
+        self._refuse_withheld(deck)
         cases = free_cases(self._store, trainee_id, deck)
         check_size(size, cases, deck)
         if order not in PRACTICE_ORDERS:
@@ -112,6 +114,13 @@ class Practice(CaseAnswering, CaseRevealing):
         )
         self._store.start_attempt(attempt)
         return attempt
+
+    def _refuse_withheld(self, name: str) -> None:
+        deck = self._store.find_deck(name)
+        if deck is not None and not deck.offered:
+            raise BadInputError(
+                "Expected a deck that is offered. This one is not (any more). Choose another."
+            )
 
     def due(self, trainee_id: str) -> tuple[tuple[Answer, ...], Due]:
         """Return a trainee's answers, oldest first, and what is due of what they learnt.

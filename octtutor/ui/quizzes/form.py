@@ -64,6 +64,8 @@ class QuizForm:
     retest_days: Any = 0
     pass_mark: Any = 0
     """Per cent."""
+    offered: Any = False
+    """Whether trainees may begin it by themselves."""
 
     def per_class(self, keys: Sequence[str]) -> dict[str, int]:
         """Return how many are wanted of each class (`keys`, in order) that is wanted at all."""
@@ -79,7 +81,7 @@ class QuizForm:
             BadInputError: they make none; says all that is wrong.
         """
         is_rule = self.how == RULE
-        return build_quiz(
+        quiz = build_quiz(
             _text(self.key),
             _text(self.title),
             description=_text(self.description),
@@ -92,6 +94,7 @@ class QuizForm:
             source=_text(self.source),
             scheme=scheme,
         )
+        return replace(quiz, offered=bool(self.offered))
 
     @property
     def whole_seed(self) -> int:
@@ -136,6 +139,7 @@ def to_form(quiz: QuizFile, scheme: Scheme) -> QuizForm:
         attempts=options.attempts or 0,
         retest_days=options.retest_days or 0,
         pass_mark=round((options.pass_mark or 0) * 100, 9),
+        offered=quiz.offered,
     )
     return replace(form, **dict(zip(COUNTS, counts, strict=True)))
 
@@ -253,7 +257,13 @@ def _options_fields() -> list[Any]:
             _count(key, QUIZZES[key], QUIZZES["exam_hint"])
             for key in ("attempts", "retest_days", "pass_mark")
         ]
-    return [mode, *flags, *limits, *exams]
+    offered = gr.Checkbox(
+        _START.offered,
+        label=QUIZZES["offered"],
+        info=QUIZZES["offered_hint"],
+        elem_id="quiz-offered",
+    )
+    return [mode, *flags, *limits, *exams, offered]
 
 
 def _line(key: str, most: int, hint: str | None = None, lines: int = 1) -> gr.Textbox:

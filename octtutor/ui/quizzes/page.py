@@ -213,12 +213,14 @@ def quizzes_table(found: Sequence[tuple[Listed, Sequence[Fault]]]) -> Markup:
 def _table_line(listed: Listed, faults: Sequence[Fault]) -> dict[str, Any]:
     quiz = listed.quiz
     mode = cases = deck = "–"
+    origin = ["own" if listed.is_own else "shipped"]
+    origin += ["withheld"] if quiz and not quiz.offered else []
     if quiz:
         mode = QUIZZES[EXAM if quiz.options.is_exam else PRACTICE]
         cases, deck = str(quiz.size), quiz.deck or QUIZZES["any"]
     return {
         "title": f"{quiz.title} ({listed.key})" if quiz else listed.key,
-        "origin": QUIZZES["own" if listed.is_own else "shipped"],
+        "origin": ", ".join(QUIZZES[key] for key in origin),
         "cells": (mode, cases, deck),
         "faults": [
             QUIZZES["line"].format(line=fault.line, what=fault.what) if fault.line else fault.what

@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from octtutor.core.case import DeckSummary
+from octtutor.core.case import Deck, DeckSummary
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.scheme import OCT2017
+from octtutor.errors import BadInputError
 from octtutor.reports.citing import cited_html
 from octtutor.reports.markup import library, paragraph
-from octtutor.tutor.decks.deck_contents import DeckContents
+from octtutor.tutor.decks.deck_contents import MOST_TITLE, DeckContents
 from octtutor.tutor.decks.deck_import import Imported, deck_name_for
 from octtutor.ui.doors.doorkeeper import RequireEducator
 from octtutor.ui.scans.public_sets_page import PublicSetsHandlers, build_public_sets
@@ -30,13 +31,59 @@ _NAMED = 20
 class ScansHandlers:
     """What the tab's events do. Values in, HTML out; knows no component."""
 
-    def __init__(self, scans: DeckContents, uploads: Path) -> None:
-        """Take the use cases, and the folder that uploads come in."""
+    def __init__(
+        self,
+        scans: DeckContents,
+        uploads: Path,
+        quizzes_naming: Callable[[str], Sequence[str]] = lambda deck: (),
+    ) -> None:
+        """Take the use cases, the folder that uploads come in, and what tells a deck's quizzes."""
         self._scans, self._uploads = scans, uploads
+        self._quizzes_naming = quizzes_naming
 
     def decks(self) -> str:
         """Return the table of the decks."""
         return decks_table(self._scans.decks())
+
+    def names(self) -> list[tuple[str, str]]:
+        """Return (text, name) of each deck for the choice."""
+        return [(_named(one.deck), one.deck.name) for one in self._scans.decks()]
+
+    def offer(self, name: Any, offered: bool) -> str:
+        """Offer a deck to trainees or withhold it; return what to say (for errors see `offer`)."""
+        deck = self._scans.offer(_chosen(name), offered)
+        return SCANS["now_offered" if offered else "now_withheld"].format(deck=_named(deck))
+
+    def rename(self, name: Any, title: Any) -> str:
+        """Give a deck another title; return what to say (for errors see `DeckContents.rename`)."""
+        return SCANS["renamed"].format(deck=_named(self._scans.rename(_chosen(name), str(title))))
+
+    def depends(self, name: Any) -> str:
+        """Say what depends on a deck; nothing where none is chosen."""
+        if not name:
+            return ""
+        uses, quizzes = self._scans.uses(str(name)), self._quizzes_naming(str(name))
+        if not (uses.any or quizzes):
+            return SCANS["nothing_depends"]
+        return SCANS["depends"].format(
+            attempts=uses.attempts,
+            sessions=uses.sessions,
+            projects=uses.projects,
+            quizzes=len(quizzes),
+        )
+
+    def remove(self, name: Any, is_sure: Any) -> str:
+        """Remove a deck; return what to say.
+
+        Raises:
+            BadInputError: the educator has not agreed, or see `DeckContents.remove`.
+        """
+        deck = _chosen(name)
+        if is_sure is not True:
+            raise BadInputError(SCANS["remove_unsure"])
+        return SCANS["removed"].format(
+            deck=deck, scans=self._scans.remove(deck, self._quizzes_naming(deck))
+        )
 
     def schemes(self) -> list[tuple[str, str]]:
         """Return (text, name) of each scheme for the choice, the deck's own first."""
@@ -52,6 +99,7 @@ class ScansHandlers:
         scheme: Any = "",
         meanings: Any = "",
         skip_unknown: Any = False,
+        offered: Any = False,
     ) -> str:
         """Import an uploaded file, remove it, and return the report.
 
@@ -63,6 +111,7 @@ class ScansHandlers:
             scheme: whose words the labels are; empty: that of the deck, or oct2017.
             meanings: what other words mean, `MH=VID, FTMH=VID`.
             skip_unknown: whether scans of unknown words are left out, not refused.
+            offered: whether trainees may choose the deck.
 
         Raises:
             BadInputError: there is no such upload, or it cannot be imported; the upload stays.
@@ -78,9 +127,20 @@ class ScansHandlers:
             str(scheme or ""),
             told,
             skip_unknown is True,
+            offered is True,
         )
         path.unlink(missing_ok=True)
         return import_report(done)
+
+
+def _named(deck: Deck) -> str:
+    return deck.title if deck.title == deck.name else f"{deck.title} ({deck.name})"
+
+
+def _chosen(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise BadInputError(SCANS["none_chosen"])
+    return name
 
 
 def build_scans_tab(
@@ -93,7 +153,10 @@ def build_scans_tab(
 
     def load(request: gr.Request) -> tuple[Any, ...]:
         or_educator_message(lambda: require(request))
-        return handlers.decks(), gr.update(choices=handlers.schemes())
+        return (*lists(None), gr.update(choices=handlers.schemes()))
+
+    def lists(chosen: Any) -> tuple[Any, ...]:
+        return handlers.decks(), gr.update(choices=handlers.names(), value=chosen or None)
 
     def add(
         upload: Any,
@@ -102,6 +165,7 @@ def build_scans_tab(
         scheme: Any,
         meanings: Any,
         skip: Any,
+        offer: Any,
         request: gr.Request,
         bar: gr.Progress = _BAR,
     ) -> tuple[Any, ...]:
@@ -111,34 +175,103 @@ def build_scans_tab(
 
         or_educator_message(lambda: require(request))
         report = or_educator_message(
-            lambda: handlers.add(upload, name, title, show, scheme, meanings, skip)
+            lambda: handlers.add(upload, name, title, show, scheme, meanings, skip, offer)
         )
-        return report, handlers.decks(), None, "", "", "", "", False
+        return report, *lists(None), None, "", "", "", "", False, False
 
     with gr.Tab(SCANS["tab"], id="scans"):
         gr.Markdown(f"### {SCANS['decks']}")
         decks = gr.HTML(elem_id="decks", apply_default_css=False)
+        keeping = _KeepingFields()
         gr.Markdown(f"### {SCANS['add']}\n{SCANS['how']}")
         upload = gr.File(label=SCANS["file"], file_types=KINDS, elem_id="upload", height=150)
         with gr.Row():
             name = _line("name", 63)
             title = _line("people_see", 80)
         scheme, meanings, skip = _label_fields(handlers)
+        offered = gr.Checkbox(label=SCANS["offer_it"], info=SCANS["offer_it_hint"], elem_id="offer")
         begin = gr.Button(SCANS["import"], variant="primary", elem_id="import")
         report = gr.HTML(elem_id="report", apply_default_css=False, min_height=80)
         build_public_sets(page, public, require, decks, handlers.decks)
-    page.load(load, None, [decks, scheme], show_progress="hidden", api_visibility="private")
+    listed = [decks, keeping.deck]
+    page.load(load, None, [*listed, scheme], show_progress="hidden", api_visibility="private")
+    keeping.connect(handlers, require, lists, listed)
     # not preprocessed: Gradio would fetch a path that is a web address
+    fields = [upload, name, title, scheme, meanings, skip, offered]
     begin.click(
         add,
-        [upload, name, title, scheme, meanings, skip],
-        [report, decks, upload, name, title, scheme, meanings, skip],
+        fields,
+        [report, *listed, *fields],
         preprocess=False,
         show_progress_on=report,
         concurrency_id="import",
         concurrency_limit=1,
         api_visibility="private",
     )
+
+
+def _button(name: str) -> gr.Button:
+    return gr.Button(SCANS[name], elem_id=f"keep-{name}", min_width=140, scale=0)
+
+
+class _KeepingFields:
+    """What is done with a deck that is there: offered or withheld, renamed, removed."""
+
+    def __init__(self) -> None:
+        """Lay out the fields."""
+        with gr.Row(elem_classes="keeping"):
+            self.deck = gr.Dropdown([], label=SCANS["keep"], min_width=280, elem_id="keep-deck")
+            self.offer = _button("offer")
+            self.withhold = _button("withhold")
+        with gr.Accordion(SCANS["more_of_deck"], open=False):
+            with gr.Row():
+                self.title = gr.Textbox(
+                    label=SCANS["new_title"], max_length=MOST_TITLE, elem_id="keep-title"
+                )
+                self.rename = _button("rename")
+            self.depends = gr.HTML(elem_id="keep-depends", apply_default_css=False)
+            with gr.Row():
+                self.sure = gr.Checkbox(label=SCANS["remove_sure"], elem_id="keep-sure")
+                self.remove = _button("remove")
+        self.said = gr.HTML(elem_id="keep-said", apply_default_css=False, min_height=30)
+
+    def connect(
+        self,
+        handlers: ScansHandlers,
+        require: RequireEducator,
+        lists: Callable[[Any], tuple[Any, ...]],
+        listed: list[Any],
+    ) -> None:
+        """Connect them; each event asks first who is asking."""
+
+        def done(request: gr.Request, use: Callable[[], str], chosen: Any) -> tuple[Any, ...]:
+            said = or_educator_message(lambda: (require(request), use())[1])
+            return paragraph(said, is_status=True), *lists(chosen)
+
+        def offer(deck: Any, request: gr.Request) -> Any:
+            return done(request, lambda: handlers.offer(deck, True), deck)
+
+        def withhold(deck: Any, request: gr.Request) -> Any:
+            return done(request, lambda: handlers.offer(deck, False), deck)
+
+        def rename(deck: Any, title: Any, request: gr.Request) -> Any:
+            return (*done(request, lambda: handlers.rename(deck, title), deck), "")
+
+        def remove(deck: Any, is_sure: Any, request: gr.Request) -> Any:
+            return (*done(request, lambda: handlers.remove(deck, is_sure), None), False, "")
+
+        def depends(deck: Any, request: gr.Request) -> str:
+            or_educator_message(lambda: require(request))
+            return paragraph(or_educator_message(lambda: handlers.depends(deck)))
+
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        shown = [self.said, *listed]
+        self.offer.click(offer, self.deck, shown, **quiet)
+        self.withhold.click(withhold, self.deck, shown, **quiet)
+        self.rename.click(rename, [self.deck, self.title], [*shown, self.title], **quiet)
+        removed = [*shown, self.sure, self.depends]
+        self.remove.click(remove, [self.deck, self.sure], removed, **quiet)
+        self.deck.input(depends, self.deck, self.depends, **quiet)
 
 
 def _label_fields(handlers: ScansHandlers) -> tuple[gr.Dropdown, gr.Textbox, gr.Checkbox]:
@@ -176,13 +309,14 @@ def _deck_line(summary: DeckSummary) -> dict[str, Any]:
     deck = summary.deck
     marks = [SCANS["synthetic"]] if deck.synthetic else []
     marks += [] if deck.complete else [SCANS["unfinished"]]
+    marks += [] if deck.offered else [SCANS["withheld"]]
     is_usual = deck.scheme.name == OCT2017.name
     said = deck.source or not is_usual
     marks += [SCANS["scheme"].format(name=deck.scheme.name)] if said else []
     marks += [] if is_usual else [f"{key} {n}" for key, n in summary.per_class.items()]
     counts = [summary.per_class.get(label, 0) if is_usual else "–" for label in LABELS]
     return {
-        "name": deck.title if deck.title == deck.name else f"{deck.title} ({deck.name})",
+        "name": _named(deck),
         "marks": ", ".join(marks),
         "numbers": (sum(summary.per_class.values()), *counts, summary.patients),
         "date": f"{deck.imported_at:%Y-%m-%d}",

@@ -1,5 +1,6 @@
 """Quizzes with a file, as a trainee takes them: how often, how they end, and the retest."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -80,6 +81,25 @@ def test_a_quiz_that_cannot_be_played_here_is_refused_in_words(exams: Exams, tra
         exams.start(trainee, "kermanys-hundred")
     with pytest.raises(BadInputError, match="none named"):
         exams.start(trainee, "made-up")
+
+
+def test_a_quiz_that_is_not_offered_is_for_sessions_only(exams, trainee, quizzes, sessions):
+    quizzes.save(EXAM.replace("mode", "offered = false\nmode"), "hidden")
+    assert "hidden" not in [offer.quiz.key for offer in exams.offers(trainee)]
+    with pytest.raises(BadInputError, match="not \\(any more\\)"):
+        exams.start(trainee, "hidden")
+    assert "hidden" in [quiz.key for quiz in sessions.quizzes()]
+
+
+def test_a_quiz_without_a_deck_brings_no_withheld_one(exams, trainee, quizzes, store):
+    deck = store.find_deck(EMBEDDED)
+    named = "".join(f'[[cases]]\nsha256 = "{c.sha256}"\n' for c in store.cases_of(EMBEDDED)[:4])
+    quizzes.save(f'title = "Four"\n{named}', "four")
+    assert "four" in [offer.quiz.key for offer in exams.offers(trainee)]
+    store.put_deck(replace(deck, offered=False))
+    assert "four" not in [offer.quiz.key for offer in exams.offers(trainee)]
+    with pytest.raises(BadInputError, match="not \\(any more\\)"):
+        exams.start(trainee, "four")
 
 
 def test_everybody_gets_the_same_cases_of_a_practice_quiz(exams: Exams, practice, trainee):
