@@ -74,7 +74,7 @@ MAX_ANNOTATION_FILE_BYTES = 500_000_000
 """Bytes of a file of annotations that is brought in."""
 MAX_CELL_CHARACTERS = 100_000_000
 """Characters of one cell of a table of annotations: the regions of a scan can be long."""
-MAX_QUIZ_FILE_BYTES = 1_000_000
+MAX_QUIZ_FILE_BYTES = 400_000
 """Bytes of a quiz's file."""
 MAX_SCHEME_FILE_BYTES = 200_000
 """Bytes of a scheme's file."""

@@ -1,13 +1,16 @@
 """Where things are and what may be used, read once from the surroundings."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from octtutor.errors import SettingsError
 from octtutor.limits import MAX_EDUCATOR_UPLOAD_BYTES
 
+_SITE = re.compile(r"\*|https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
 DEFAULT = "default"
 """The name of the model in use."""
 
@@ -25,6 +28,10 @@ class Settings:
     """Size cap of the feature cache, bytes."""
     max_upload: int = MAX_EDUCATOR_UPLOAD_BYTES
     """Bytes that an educator may upload at once."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies, by commas, whose X-Forwarded-For is believed."""
+    frame_ancestors: str = "'self'"
+    """Sites that may frame the trainees' page, as a Content-Security-Policy has them."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -41,6 +48,8 @@ class Settings:
             _shipped(),
             _read_cap(env.get("OCTTUTOR_FEATURES_GB") or "20"),
             _bytes(env.get("OCTTUTOR_MAX_UPLOAD")),
+            _networks(env.get("OCTTUTOR_TRUSTED_PROXIES") or ""),
+            _sites(env.get("OCTTUTOR_FRAME_ANCESTORS") or ""),
         )
 
     @property
@@ -120,6 +129,28 @@ def _read_cap(text: str) -> int:
             f"Expected gigabytes in OCTTUTOR_FEATURES_GB, above 0. Received {text[:40]!r}."
         )
     return int(size * 1e9)
+
+
+def _networks(text: str) -> str:
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            ip_network(part, strict=False)
+        except ValueError as error:
+            raise SettingsError(
+                "Expected addresses or networks of proxies in OCTTUTOR_TRUSTED_PROXIES, by commas. "
+                f"Received {part[:60]!r}. Write for example 127.0.0.1,10.0.0.0/8."
+            ) from error
+    return text
+
+
+def _sites(text: str) -> str:
+    for site in text.split():
+        if not _SITE.fullmatch(site):
+            raise SettingsError(
+                "Expected sites in OCTTUTOR_FRAME_ANCESTORS, by spaces. Received "
+                f"{site[:60]!r}. Write for example https://teaching.example, or *."
+            )
+    return " ".join(("'self'", *text.split()))
 
 
 def _default_home() -> str:

@@ -390,7 +390,10 @@ def serve(
         shelf.current()  # begins to load beside the page
         educators = build_educators(archive, shelf, settings, host, share)
         standing = open_sessions(archive, shelf, settings).standing
-        address = serve_page(page, educators, readers_uploads(), standing, host, port, share, mcp)
+        framed = settings.frame_ancestors
+        address = serve_page(
+            page, educators, readers_uploads(), standing, host, port, share, mcp, framed
+        )
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()
     finally:
@@ -400,6 +403,7 @@ def serve(
 def prepare_environment(settings: Settings) -> None:
     """Keep what libraries write in the data home; they read these when they are imported."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ["FORWARDED_ALLOW_IPS"] = settings.trusted_proxies  # uvicorn reads it
     os.environ.setdefault("GRADIO_TEMP_DIR", str(settings.home / "gradio"))
     os.environ.setdefault("KERAS_HOME", str(settings.home / "keras"))
     os.environ.setdefault("MPLCONFIGDIR", str(settings.home / "matplotlib"))

@@ -23,9 +23,15 @@ from octtutor.errors import BadInputError, BadScanError
 from octtutor.limits import MAX_FETCH_SECONDS, MAX_FETCHED_BYTES, MAX_REDIRECTS
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_REFUSED = tuple(
-    map(ip_network, ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16"))
+_SPECIAL = (
+    "100.64.0.0/10",
+    "192.0.0.0/24",
+    "192.88.99.0/24",
+    "2001::/23",
+    "2002::/16",
+    "3fff::/20",  # for documentation (RFC 9637); Python knows the older ones
 )
+_REFUSED = tuple(map(ip_network, _SPECIAL))
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _TYPES = ("image/", "application/dicom", "application/octet-stream", "binary/octet-stream")
 Address = IPv4Address | IPv6Address

@@ -4,9 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
@@ -26,7 +28,7 @@ def write_listing(path: Path, rows: Iterable[dict[str, str]]) -> int:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
-    kept = list(rows)
+    kept = [{key: guarded(cell) for key, cell in row.items()} for row in rows]
     writer.writerows(kept)
     write_atomically(path, text.getvalue().encode())
     return len(kept)
@@ -40,7 +42,7 @@ def read_listing(path: Path) -> list[dict[str, str]]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            rows = [_typed(row) for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"Expected a CSV list of scans. {str(path)!r} cannot be read ({error})."
@@ -51,6 +53,10 @@ def read_listing(path: Path) -> list[dict[str, str]]:
             "other ones, or no row. See `octtutor data draw`."
         )
     return rows
+
+
+def _typed(row: dict[str, Any]) -> dict[str, str]:
+    return {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
 
 
 def draw_listing(

@@ -15,7 +15,9 @@ from starlette.routing import Mount
 from octtutor.core.educator import Educator
 from octtutor.reports.markup import library
 from octtutor.ui.canvas.canvas import library_route
+from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import Doorkeeper
+from octtutor.ui.doors.faults import Faults
 from octtutor.ui.doors.gate import EDUCATOR, UNDER, Gate
 from octtutor.ui.doors.signin import SignInPage
 from octtutor.ui.shared.educator_messages import or_educator_message
@@ -28,8 +30,8 @@ Tab = Callable[[gr.Blocks], None]
 _KEPT = 24 * 3600
 """Seconds that an upload is kept which nobody imports."""
 _SIGNED_OUT = (
-    "<script>(plain => { window.fetch = async (...what) => { const answer = await plain(...what);"
-    " if (answer.status === 401) location.reload(); return answer; }; })(window.fetch);</script>"
+    "(plain => { window.fetch = async (...what) => { const answer = await plain(...what);"
+    " if (answer.status === 401) location.reload(); return answer; }; })(window.fetch);"
 )
 """Whoever's sign-in ends while the page is open comes to the sign-in page."""
 
@@ -75,7 +77,9 @@ def build_educator_app(
         An application for all paths from `/educator` on; `serve_page` takes it.
     """
     gate = Middleware(Gate, doorkeeper=doorkeeper, max_upload=max_upload)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=[gate])
+    policy = Middleware(ContentPolicy, ancestors="'none'", inline=(_SIGNED_OUT,))
+    guards = [Middleware(Faults), gate, policy]
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=guards)
     app.router.routes.extend(SignInPage(doorkeeper).routes(UNDER))
     app.router.routes.append(library_route(UNDER))
     page.state_session_capacity = 100
@@ -94,7 +98,7 @@ def build_educator_app(
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        head=_SIGNED_OUT,
+        head=f"<script>{_SIGNED_OUT}</script>",
         **look(),
     )
     _use_folder(app, uploads)

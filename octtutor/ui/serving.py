@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
 from octtutor.limits import MAX_READER_UPLOAD_BYTES, MAX_REQUEST_BYTES
+from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import is_foreign
+from octtutor.ui.doors.faults import Faults
 from octtutor.ui.doors.gate import UNDER, Again, Body, checked
 from octtutor.ui.doors.standing import SessionStanding
 from octtutor.ui.read.intake import is_full, sweep
@@ -21,6 +23,7 @@ from octtutor.ui.theme import look
 
 _API = "/gradio_api/"
 _UPLOAD = f"{_API}upload"
+_READING = ("GET", "HEAD")
 _CLOSED = ("/proxy=", "/monitoring", "/file=", "/file/")
 """This page's pictures travel as data; its file routes would reach what others upload."""
 _HEADERS = (
@@ -88,7 +91,7 @@ class Guard:
     def _refusal(self, asking: HTTPConnection, limit: int, is_upload: bool) -> int | None:
         if any(part in asking.scope["path"] for part in _CLOSED):
             return 403
-        if is_upload and is_foreign(asking):
+        if asking.scope["method"] not in _READING and is_foreign(asking):
             return 403
         if is_upload and is_full(self._uploads):
             return 507
@@ -138,6 +141,7 @@ def serve_page(
     port: int,
     share: bool,
     mcp: bool = False,
+    framed: str = "'self'",
 ) -> str:
     """Start the server in the background and return its address.
 
@@ -150,6 +154,7 @@ def serve_page(
         port: likewise.
         share: also make a public link (Gradio's relay).
         mcp: also offer the service's endpoints as MCP tools.
+        framed: the sites that may frame the trainees' page.
     """
     sweep(uploads)
     app, local, _ = page.launch(
@@ -169,13 +174,16 @@ def serve_page(
         max_file_size=MAX_READER_UPLOAD_BYTES,
         app_kwargs={
             "middleware": [
+                Middleware(Faults),
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
+                Middleware(ContentPolicy, ancestors=framed),
                 Middleware(SessionStanding, standing=standing),
             ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),
             "docs_url": None,
             "redoc_url": None,
+            "openapi_url": None,
         },
         **look(),
     )

@@ -125,10 +125,16 @@ def new_context(browser: Browser, faults: list[str], **options) -> BrowserContex
             asked.add(request)
 
     context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("console", lambda said: faults.append(said.text) if _breaks(said.text) else None)
     context.on("request", ask)
     context.on("requestfinished", lambda request: asked.discard(request))
     context.on("requestfailed", lambda request: asked.discard(request))
     return context
+
+
+def _breaks(said: str) -> bool:
+    """Whether a page did what its Content-Security-Policy forbids."""
+    return "Content Security Policy" in said
 
 
 def open_page(page: Page, address: str) -> None:

@@ -203,6 +203,7 @@ def test_a_proxy_of_the_environment_is_not_used(site: str, monkeypatch: pytest.M
      "64:ff9b:1::7f00:1", "2001:0:7f00:1::1", "::7f00:1", "::", "fec0::1", "5f00::1",
      "224.0.0.1", "255.255.255.255", "240.0.0.1", "198.18.0.1", "203.0.113.1", "2001:db8::1",
      "ff02::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "192.168.0.1", "172.16.0.1",
+     "192.0.2.1", "198.51.100.1", "3fff::1", "3fff:fff::1",
      "127.0.0.1", "0.0.0.0", "169.254.1.1"],
 )  # fmt: skip
 def test_special_ranges_are_not_public(address: str):

@@ -3,6 +3,7 @@
 `share` is what the educators' door is told; no public link is made.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from tests.fakes import ToldPredictor, ToldShelf
 
 def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:
     """Serve until the process is ended."""
-    settings = Settings.from_env({"OCTTUTOR_HOME": home, "OCTTUTOR_MAX_UPLOAD": max_upload})
+    told = {"OCTTUTOR_HOME": home, "OCTTUTOR_MAX_UPLOAD": max_upload}
+    settings = Settings.from_env({**os.environ, **told})
     prepare_environment(settings)
     from octtutor.ui.serving import serve_page
 

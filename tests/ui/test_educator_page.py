@@ -49,7 +49,9 @@ class Served:
 
 
 @contextmanager
-def started(home: Path, host: str = "127.0.0.1", share: bool = False) -> Iterator[Served]:
+def started(
+    home: Path, host: str = "127.0.0.1", share: bool = False, proxies: str = "127.0.0.1"
+) -> Iterator[Served]:
     """Start both pages in a process of their own; open the same records here."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -58,7 +60,11 @@ def started(home: Path, host: str = "127.0.0.1", share: bool = False) -> Iterato
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.ui.serve_both_pages", *words],
         cwd=ROOT,
-        env={**os.environ, "GRADIO_TEMP_DIR": str(home / "gradio")},
+        env={
+            **os.environ,
+            "GRADIO_TEMP_DIR": str(home / "gradio"),
+            "OCTTUTOR_TRUSTED_PROXIES": proxies,
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -95,7 +101,7 @@ def join(client: httpx.Client, fn: int, data: list) -> httpx.Response:
     return client.post(f"{API}/queue/join", json=body)
 
 
-OWN_WORDS = ["", "", False]
+OWN_WORDS = ["", "", False, False]
 """What Scans is sent where an upload's labels are those of the deck's own scheme."""
 
 
@@ -282,6 +288,20 @@ def test_guessing_is_stopped_for_the_name(guarded: Served):
     assert COOKIE not in answer.headers.get("set-cookie", "")
 
 
+def test_nobody_who_is_no_named_proxy_says_where_others_are(tmp_path: Path):
+    """Five wrong passwords are too many, whatever addresses their sender makes up."""
+    with started(tmp_path, proxies="") as served, served.client() as client:
+        served.educators.add("grace", PASSWORD)
+        served.educators.add("ada", PASSWORD)
+        for n in range(5):
+            sender = {"x-forwarded-for": f"198.51.100.{n}"}
+            wrong = {"name": "grace", "password": "wrong wrong"}
+            assert client.post("/educator/sign-in", data=wrong, headers=sender).status_code == 401
+        right = {"name": "ada", "password": PASSWORD}
+        sender = {"x-forwarded-for": "198.51.100.77"}
+        assert client.post("/educator/sign-in", data=right, headers=sender).status_code == 429
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -405,13 +425,15 @@ def test_an_upload_becomes_a_deck(guarded: Served, tmp_path: Path):
         assert join(client, number, [upload, "", "The ward", *OWN_WORDS]).status_code == 200
         done = outcome(client)
         assert done["success"], done
-        report, table, *cleared = done["output"]["data"]
+        report, table, listed, *cleared = done["output"]["data"]
         assert join(client, number, [upload, "", "", *OWN_WORDS]).status_code == 200
         again = outcome(client)
     assert "8 scans added" in report
     assert "cannot be read: 1" in report
     assert "CNV-9-9.png" in report
     assert "The ward (ward)" in table
+    assert "withheld from trainees" in table
+    assert listed["choices"][-1] == ["The ward (ward)", "ward"]
     assert cleared == [None, "", "", *OWN_WORDS]
     assert [deck.title for deck in guarded.store.decks()] == ["first", "The ward"]
     assert "not on this server any more" in again["output"]["error"]

@@ -6,6 +6,11 @@ from typing import Any
 
 from octtutor.core.tomlfile.fault import Fault
 
+MOST_PARTS = 8
+"""Most parts of a dotted key; reading one takes time that grows with the square of its parts."""
+_PART = r"""(?:[\w-]+|"[^"\n]{0,1000}"|'[^'\n]{0,1000}')"""
+_DEEP = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MOST_PARTS},}}")
+
 
 def read_text(data: bytes, most: int) -> str | Fault:
     """Return a file's text.
@@ -25,6 +30,9 @@ def read_text(data: bytes, most: int) -> str | Fault:
 
 def read_tables(text: str) -> dict[str, Any] | Fault:
     """Return a text's tables as Python has them."""
+    if deep := _DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        return Fault(line, f"not TOML that can be read: a key of more than {MOST_PARTS} parts")
     try:
         tables = tomllib.loads(text)
         text.encode()  # a lone half of a surrogate pair is no text

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS, PENALTY, by_label
+from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.member import Member
@@ -230,7 +231,7 @@ def write_maps(
         path = out / f"{len(pictures) + 1:03d}.png"
         write_atomically(path, side_by_side(item))
         pictures.append(path)
-        rows.append((path.name, item.source, item.truth, *item.labels))
+        rows.append((path.name, guarded(item.source), item.truth, *item.labels))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_atomically(out / "differing.csv", text.getvalue().encode())

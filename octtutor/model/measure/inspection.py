@@ -17,6 +17,7 @@ import pydantic.dataclasses
 from pydantic import TypeAdapter
 
 from octtutor.core.diagnosis import LABELS
+from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.datasets.images import write_atomically
 from octtutor.errors import BadInputError
 from octtutor.model.measure.gallery import GalleryScan
@@ -91,7 +92,7 @@ def write_inspection(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(rows)
+    writer.writerows([guarded(str(cell)) for cell in row] for row in rows)
     write_atomically(place / ANSWERS, text.getvalue().encode("utf-8", "backslashreplace"))
     kept = [[one.place, *one.cell, *one.names] for one in shown]
     write_atomically(place / FIGURES, json.dumps({"told": figures, "shown": kept}).encode())
@@ -114,8 +115,8 @@ def read_inspection(folder: Path) -> Inspection:
             kept.figures,
             np.array([LABELS.index(row["truth"]) for row in rows], np.int64),
             np.array([[row[label] for label in LABELS] for row in rows], np.float32),
-            tuple(row["patient"] for row in rows),
-            tuple(row["name"] for row in rows),
+            tuple(unguarded(row["patient"]) for row in rows),
+            tuple(unguarded(row["name"]) for row in rows),
             np.array([row["trained_on"] == "1" for row in rows], bool),
             tuple(map(_to_shown, kept.shown)),
         )

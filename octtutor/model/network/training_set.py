@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from octtutor.core.spreadsheet import unguarded
 from octtutor.errors import ModelError
 from octtutor.model.network.card import TRAINING_SCANS
 
@@ -29,7 +30,8 @@ def read_training_set(folder: Path) -> TrainingSet:
         return TrainingSet(frozenset(), frozenset())
     try:
         with path.open(encoding="utf-8", newline="") as lines:
-            rows = [[row[name] for name in _COLUMNS] for row in csv.DictReader(lines, strict=True)]
+            read = csv.DictReader(lines, strict=True)
+            rows = [[unguarded(row[name]) for name in _COLUMNS] for row in read]
     except (ValueError, KeyError, OSError, csv.Error) as error:
         raise ModelError(
             f"Expected {TRAINING_SCANS} in {folder.name!r} to list {', '.join(_COLUMNS)}. It "

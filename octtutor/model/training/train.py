@@ -12,6 +12,7 @@ from pathlib import Path
 
 from octtutor import __version__
 from octtutor.core.diagnosis import LABELS
+from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.split import split_folds
@@ -289,7 +290,7 @@ def _to_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: guarded(str(cell)) for key, cell in row.items()} for row in rows)
     return text.getvalue().encode()
 
 

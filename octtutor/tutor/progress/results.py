@@ -12,6 +12,7 @@ from octtutor.core.answer import Answered, choice_word
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
+from octtutor.core.spreadsheet import guarded
 from octtutor.stats.figures import per_class, weighted_error_by_patient
 from octtutor.stats.intervals import Figure, wilson
 from octtutor.tutor.disclosing import DisclosedAnswer
@@ -118,7 +119,7 @@ def to_csv(
         tells = item.disclosed.truth
         writer.writerow(
             [
-                _plain(nickname),
+                guarded(nickname),
                 attempt.id,
                 answer.quiz,
                 answer.quiz_version,
@@ -202,11 +203,6 @@ def _rest(attempt: Attempt, item: Answered) -> list[object]:
         int(item.answer.timed_out),
         attempt.session or "",
     ]
-
-
-def _plain(text: str) -> str:
-    # a spreadsheet runs cells that begin so
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _model_is_right(item: Answered) -> bool:

@@ -14,6 +14,7 @@ from octtutor.ui.annotate.views import again_view, idle_view
 from octtutor.ui.canvas.canvas import build_outline
 from octtutor.ui.canvas.texts import COLOURS
 from octtutor.ui.shared.educator_messages import or_educator_message
+from octtutor.ui.shared.messages import warn
 from octtutor.ui.shared.scheme_view import scheme_view
 
 
@@ -77,10 +78,10 @@ class ReadStep:
         try:
             return self._do.act(who, sent)
         except StoreError as error:
-            gr.Warning(str(error), duration=8)
+            warn(error, 8)
             return self._do.open(project, who)
         except OctTutorError as error:
-            gr.Warning(str(error), duration=8)
+            warn(error, 8)
             return ReadingArea(again_view(sent.get("task") if isinstance(sent, dict) else None))
 
     def _filled(self, area: ReadingArea) -> Fill:

@@ -18,7 +18,7 @@ from octtutor.ui.desk.views import (
 from octtutor.ui.doors.standing import ASK
 from octtutor.ui.shared.browser import Browser
 from octtutor.ui.shared.diagnosis_texts import FULL_NAMES
-from octtutor.ui.shared.messages import message, or_message
+from octtutor.ui.shared.messages import message, or_message, warn
 from octtutor.ui.shared.texts import START
 from octtutor.ui.shared.viewer import viewer_html, viewer_script
 
@@ -35,7 +35,7 @@ class _DeskEvents:
         try:
             yield from map(show, self._handlers.commit(kept, _payload(event)))
         except (StaleError, StoreError) as error:
-            gr.Warning(str(error), duration=6)
+            warn(error)
             yield show(or_message(lambda: self._handlers.catch_up(kept)))
         except OctTutorError as error:
             raise message(error) from error
@@ -62,7 +62,7 @@ class _DeskEvents:
         try:
             return show(use())
         except (StaleError, StoreError) as error:
-            gr.Warning(str(error), duration=6)
+            warn(error)
             return show(or_message(lambda: self._handlers.catch_up(kept)))
         except OctTutorError as error:
             raise message(error) from error

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from octtutor.errors import OctTutorError
 from octtutor.limits import MAX_REQUEST_BYTES, MAX_SIGN_IN_BYTES
 from octtutor.ui.doors.doorkeeper import Doorkeeper, is_foreign
-from octtutor.ui.shared.texts import EDUCATORS
+from octtutor.ui.shared.texts import EDUCATORS, FAULTS
 
 UNDER = "/educator"
 EDUCATOR = "octtutor.educator"
@@ -134,6 +134,8 @@ class Again:
 async def checked(scope: Scope, receive: Receive) -> bytes:
     """Read an event, and refuse one whose file is a web address: Gradio would fetch it.
 
+    One with a number that no function of the page has is refused too.
+
     Raises:
         HTTPException: it is refused.
     """
@@ -144,7 +146,16 @@ async def checked(scope: Scope, receive: Receive) -> bytes:
         raise HTTPException(400, EDUCATORS["no_event"]) from error
     if _names_an_address(sent):
         raise HTTPException(403, EDUCATORS["address"])
+    if not _names_a_function(sent, scope.get("app")):
+        raise HTTPException(404, FAULTS["no_function"])
     return body
+
+
+def _names_a_function(sent: Any, app: Any) -> bool:
+    """Whether an event's function, where it has a number, is one of the page's."""
+    number = sent.get("fn_index") if isinstance(sent, dict) else None
+    blocks = getattr(app, "blocks", None)
+    return blocks is None or number is None or (type(number) is int and number in blocks.fns)
 
 
 def _names_an_address(sent: Any) -> bool:

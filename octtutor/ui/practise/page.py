@@ -23,7 +23,7 @@ from octtutor.ui.desk.handlers import DeskHandlers, Screen
 from octtutor.ui.desk.texts import JOIN
 from octtutor.ui.desk.views import IDLE
 from octtutor.ui.shared.browser import Browser, trainee_of
-from octtutor.ui.shared.messages import message, or_message
+from octtutor.ui.shared.messages import message, or_message, warn
 from octtutor.ui.shared.texts import START
 
 _HTML = library(__file__, "views.html.j2")
@@ -176,7 +176,7 @@ class _PractiseEvents:
         try:
             screen = self._handlers.restore(kept)
         except OctTutorError as error:
-            gr.Warning(str(error))
+            warn(error)
             screen = Screen(IDLE)
         use = self._handlers
         decks = use.decks()

@@ -189,7 +189,9 @@ def build_scans_tab(
             name = _line("name", 63)
             title = _line("people_see", 80)
         scheme, meanings, skip = _label_fields(handlers)
-        offered = gr.Checkbox(label=SCANS["offer_it"], info=SCANS["offer_it_hint"], elem_id="offer")
+        offered = gr.Checkbox(
+            label=SCANS["offer_it"], info=SCANS["offer_it_hint"], elem_id="deck-offer"
+        )
         begin = gr.Button(SCANS["import"], variant="primary", elem_id="import")
         report = gr.HTML(elem_id="report", apply_default_css=False, min_height=80)
         build_public_sets(page, public, require, decks, handlers.decks)

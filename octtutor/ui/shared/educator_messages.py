@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import gradio as gr
-
 from octtutor.errors import OctTutorError
+from octtutor.ui.shared.messages import message
 
 
 def or_educator_message(use: Callable[[], Any]) -> Any:
@@ -13,4 +12,4 @@ def or_educator_message(use: Callable[[], Any]) -> Any:
     try:
         return use()
     except OctTutorError as error:
-        raise gr.Error(str(error), duration=10, print_exception=False) from error
+        raise message(error, seconds=10) from error

@@ -1,6 +1,7 @@
-"""An error meant for a trainee becomes the page's message."""
+"""What is said to a person in a message of the page: as text, whatever it quotes."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,11 @@ def or_message(use: Callable[[], Any]) -> Any:
         raise message(error) from error
 
 
-def message(error: OctTutorError) -> gr.Error:
-    """Return the page's message of an error."""
-    return gr.Error(str(error), duration=6, print_exception=False)
+def message(error: OctTutorError, seconds: float = 6) -> gr.Error:
+    """Return the page's message of an error; Gradio takes its words for HTML."""
+    return gr.Error(escape(str(error), quote=False), duration=seconds, print_exception=False)
+
+
+def warn(said: object, seconds: float = 6) -> None:
+    """Show a warning on the page."""
+    gr.Warning(escape(str(said), quote=False), duration=seconds)

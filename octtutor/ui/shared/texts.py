@@ -81,6 +81,11 @@ EDUCATORS: dict[str, str] = {
 }
 
 
+FAULTS: dict[str, str] = {
+    "no_function": "Expected a function of this page, by name or number. There is none such.",
+    "fault": "Something went wrong here. Tell whoever runs this server the number {number}.",
+}
+
 SCANS: dict[str, str] = {
     "tab": "Scans",
     "decks": "Decks",

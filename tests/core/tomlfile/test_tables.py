@@ -98,3 +98,24 @@ def test_a_text_is_read_with_a_byte_order_mark_or_without():
     assert read_text(b"\xef\xbb\xbfx = 1", 100) == read_text(b"x = 1", 100) == "x = 1"
     assert read_text(b"x = 1", 4) == Fault(0, "expected at most 4 bytes")
     assert read_text(b"\n\n\xff", 100) == Fault(3, "expected UTF-8; save it as that")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title = 'x'\n[" + ".".join("a" * 40_000) + "]",
+        "\n" + ".".join("a" * 40_000) + " = 1",
+        "\nx = { " + " . ".join(["'b b'"] * 9) + " = 1 }",
+        '\n"".b' + '."c d"' * 8 + " = 1",
+    ],
+)
+def test_keys_of_too_many_parts_are_told_before_they_take_their_time(text: str):
+    assert read_tables(text) == Fault(2, "not TOML that can be read: a key of more than 8 parts")
+
+
+def test_dots_in_a_text_are_no_parts_of_a_key():
+    said = "Wait ......... 1.2.3 e.g. i.e. www.a.b.c.example, and so on."
+    assert read_tables(f"x = '''{said}'''\na.b.c.d = 1") == {
+        "x": said,
+        "a": {"b": {"c": {"d": 1}}},
+    }

@@ -9,6 +9,7 @@ from typing import Any
 from octtutor.core.annotation.annotation import FINDINGS, Mark, Reading
 from octtutor.core.annotation.annotation_json import mark_to_dict, reading_from_dict
 from octtutor.core.annotation.region_shape import Spot
+from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.errors import BadInputError
 from octtutor.limits import MAX_CELL_CHARACTERS
 from octtutor.tutor.annotation.files.annotated_scan import (
@@ -45,7 +46,6 @@ COLUMNS = (
     "marks",
 )
 CLICKS = ("name", "click_y", "click_x")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 Row = dict[str, str]
 
@@ -119,7 +119,7 @@ def write_rows(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> bytes:
         text, list(columns), lineterminator="\n", restval="", quoting=csv.QUOTE_ALL
     )
     writer.writeheader()
-    writer.writerows({key: _guarded(str(value)) for key, value in row.items()} for row in rows)
+    writer.writerows({key: guarded(str(value)) for key, value in row.items()} for row in rows)
     return text.getvalue().encode()
 
 
@@ -207,15 +207,7 @@ def said_cells(reader: str | None, reading: Reading) -> dict[str, Any]:
 def _cells(row: dict[str | None, Any]) -> Iterator[tuple[str, str]]:
     for key, value in row.items():
         if key is not None:
-            yield key.strip(), _unguarded(value or "")
-
-
-def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+            yield key.strip(), unguarded(value or "")
 
 
 def _facts(scan: AnnotatedScan) -> dict[str, Any]:

@@ -1,0 +1,17 @@
+"""Cells that no spreadsheet runs, and that come back as they were."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from octtutor.core.spreadsheet import guarded, unguarded
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "''"])
+def test_what_a_spreadsheet_would_run_or_lose_is_kept_off(cell: str):
+    assert guarded(cell) == f"'{cell}"
+
+
+@given(some.text())
+def test_each_cell_comes_back(cell: str):
+    assert unguarded(guarded(cell)) == cell
