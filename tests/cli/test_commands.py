@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.main import get_command
 
-from octtutor.cli.main import app
+from octtutor.cli.main import COMMANDS, app
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.verdict import Verdict
 from octtutor.model.network.card import read_card
@@ -51,9 +50,14 @@ def walk(command, path=()):
         yield from walk(sub, (*path, name))
 
 
+def test_the_list_of_commands_says_what_each_command_says_first():
+    for name, command in app.commands.items():
+        assert COMMANDS[name].help == " ".join(command.help.split("\n\n")[0].split()), name
+
+
 def test_every_command_and_option_has_help_and_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    for path, command in walk(get_command(app)):
+    for path, command in walk(app):
         assert command.help, path
         for parameter in command.params:
             has_help = getattr(parameter, "help", None)
