@@ -11,6 +11,9 @@ from octtutor.limits import MAX_EDUCATOR_UPLOAD_BYTES
 DEFAULT = "default"
 """The name of the model in use."""
 
+AUTO, OPENVINO, KERAS = "auto", "openvino", "keras"
+"""What may run networks; `auto` chooses one of the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -25,6 +28,8 @@ class Settings:
     """Size cap of the feature cache, bytes."""
     max_upload: int = MAX_EDUCATOR_UPLOAD_BYTES
     """Bytes that an educator may upload at once."""
+    engine: str = AUTO
+    """What runs networks: `openvino`, `keras`, or `auto`."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -41,6 +46,7 @@ class Settings:
             _shipped(),
             _read_cap(env.get("OCTTUTOR_FEATURES_GB") or "20"),
             _bytes(env.get("OCTTUTOR_MAX_UPLOAD")),
+            _read_engine(env.get("OCTTUTOR_ENGINE") or AUTO),
         )
 
     @property
@@ -108,6 +114,14 @@ class Settings:
                 f"Expected a data home that can be written. {str(self.home)!r} cannot "
                 f"({error.strerror}). Set OCTTUTOR_HOME to a folder you may write."
             ) from error
+
+
+def _read_engine(text: str) -> str:
+    if text not in (AUTO, OPENVINO, KERAS):
+        raise SettingsError(
+            f"Expected {AUTO}, {OPENVINO} or {KERAS} in OCTTUTOR_ENGINE. Received {text[:40]!r}."
+        )
+    return text
 
 
 def _read_cap(text: str) -> int:
