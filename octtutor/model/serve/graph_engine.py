@@ -37,7 +37,7 @@ class GraphEngine:
         self._folder, self._file = folder, file
         self.card = card
         self.how = Preprocessing.read(card.preprocessing, card.input_size)
-        self._look = _compiled(_core().read_model(file)).create_infer_request()
+        self._look = compile_graph(open_core().read_model(file)).create_infer_request()
         self._seen: tuple[Pixels, dict[str, Floats]] | None = None
         self._keras: KerasEngine | None = None
 
@@ -98,19 +98,24 @@ class GraphEngine:
     @cached_property
     def _many(self) -> Any:
         """The graph without maps, for any number of scans."""
-        whole = _core().read_model(self._file)
+        whole = open_core().read_model(self._file)
         wanted = [whole.output(name).get_node() for name in (LOGITS, POOLED)]
         answering = import_openvino().Model(wanted, whole.get_parameters(), "answering")
         side = self.how.size
         answering.reshape({SCAN: [-1, side, side]})
-        return _compiled(answering).create_infer_request()
+        return compile_graph(answering).create_infer_request()
 
 
-def _core() -> Any:
+def open_core() -> Any:
+    """Return OpenVINO's core, which reads and compiles."""
     return import_openvino().Core()
 
 
-def _compiled(model: Any) -> Any:
+def compile_graph(model: Any) -> Any:
+    """Compile a model of OpenVINO for this processor, to answer as soon as can be.
+
+    Like other libraries it uses as many threads as OMP_NUM_THREADS says, by default all.
+    """
     settings: dict[str, Any] = {
         # where the processor has bfloat16, OpenVINO would take it and move logits by a fifth
         "INFERENCE_PRECISION_HINT": "f32",
@@ -119,7 +124,7 @@ def _compiled(model: Any) -> Any:
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads):
         settings["INFERENCE_NUM_THREADS"] = int(threads)
-    return _core().compile_model(model, "CPU", settings)
+    return open_core().compile_model(model, "CPU", settings)
 
 
 def _copy(request: Any, name: str) -> Floats:
