@@ -30,7 +30,7 @@ format: $(READY)  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## measure one scan's answer against Keras's predict, and cached training
+bench: $(READY)  ## measure a reveal against the article's way, and cached training
 	$(BIN)/python benchmarks/predict.py
 	$(BIN)/python benchmarks/training.py
 

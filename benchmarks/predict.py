@@ -1,4 +1,4 @@
-"""How long one scan takes: the engine (answer and maps) against Keras's own `predict`.
+"""How long one scan takes: a reveal against the article's way, a compiled map, and bare passes.
 
     python benchmarks/predict.py [--json] [--rounds N] [--model NAME]
 

@@ -113,7 +113,7 @@ def run(name: str, listing: Path, others: Path | None, without: str, out: Path) 
 
 def show(out: Path) -> None:
     """Print each variant's figures on each source that it never saw."""
-    from octtutor.model.serve.engine import softmax
+    from octtutor.model.network.engine_contract import softmax
     from octtutor.stats.figures import model_figures
 
     print(

@@ -14,6 +14,9 @@ _SITE = re.compile(r"\*|https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
 DEFAULT = "default"
 """The name of the model in use."""
 
+AUTO, OPENVINO, KERAS = "auto", "openvino", "keras"
+"""What may run networks; `auto` chooses one of the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -32,6 +35,8 @@ class Settings:
     """Addresses and networks of proxies, by commas, whose X-Forwarded-For is believed."""
     frame_ancestors: str = "'self'"
     """Sites that may frame the trainees' page, as a Content-Security-Policy has them."""
+    engine: str = AUTO
+    """What runs networks: `openvino`, `keras`, or `auto`."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -50,6 +55,7 @@ class Settings:
             _bytes(env.get("OCTTUTOR_MAX_UPLOAD")),
             _networks(env.get("OCTTUTOR_TRUSTED_PROXIES") or ""),
             _sites(env.get("OCTTUTOR_FRAME_ANCESTORS") or ""),
+            _read_engine(env.get("OCTTUTOR_ENGINE") or AUTO),
         )
 
     @property
@@ -117,6 +123,14 @@ class Settings:
                 f"Expected a data home that can be written. {str(self.home)!r} cannot "
                 f"({error.strerror}). Set OCTTUTOR_HOME to a folder you may write."
             ) from error
+
+
+def _read_engine(text: str) -> str:
+    if text not in (AUTO, OPENVINO, KERAS):
+        raise SettingsError(
+            f"Expected {AUTO}, {OPENVINO} or {KERAS} in OCTTUTOR_ENGINE. Received {text[:40]!r}."
+        )
+    return text
 
 
 def _read_cap(text: str) -> int:

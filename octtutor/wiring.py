@@ -18,6 +18,7 @@ from octtutor.jobs.evaluating import Evaluations
 from octtutor.jobs.fetch_jobs import Fetches
 from octtutor.jobs.label_check import KeptLabelChecks
 from octtutor.jobs.queue import Jobs
+from octtutor.model.serve.engine_choice import EngineChoice
 from octtutor.model.serve.library import Model, ServedModel, open_model
 from octtutor.model.serve.model_registry import find_model
 from octtutor.model.serve.shelf import ModelShelf
@@ -99,7 +100,8 @@ def load_model(name: str | os.PathLike[str] = DEFAULT) -> Model:
     Raises:
         ModelError: there is none, or it is damaged.
     """
-    return open_model(find_folder(os.fspath(name), read_settings()))
+    settings = read_settings()
+    return open_model(find_folder(os.fspath(name), settings), EngineChoice(settings.engine))
 
 
 def open_store(settings: Settings) -> Store:
@@ -382,7 +384,8 @@ def serve(
 
     check_port(host, port)
     folders, originals = settings.model_folders, ImageFolder(settings.images).picture
-    shelf = ModelShelf(folders, settings.predictions, settings.model, originals=originals)
+    choice = EngineChoice(settings.engine, makes=True)
+    shelf = ModelShelf(folders, settings.predictions, settings.model, 3, originals, choice)
     archive = open_archive(settings)
     try:
         add_embedded_deck(archive)

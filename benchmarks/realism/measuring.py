@@ -20,9 +20,10 @@ from benchmarks.realism.radiomics import Looked, compare_textures
 from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.split import split_by_patient, split_folds
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.pretrained import Backbone
 from octtutor.model.network.scan_set import ScanSet
-from octtutor.model.serve.engine import KerasEngine, softmax
+from octtutor.model.serve.engine import KerasEngine
 from octtutor.model.training.beginning import start_network
 from octtutor.model.training.feature_cache import FeatureCache
 from octtutor.model.training.head_training import train_head

@@ -1,80 +1,160 @@
-"""The commands, gathered. Heavy parts are imported inside the commands that need them."""
+"""The commands by name. What a command needs, its own file too, is imported when it is asked for.
+
+A new command is a line in `COMMANDS`.
+"""
 
 import logging
 import sys
 import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
 
 import typer
-from PIL import Image
+from typer.core import TyperGroup
 
-from octtutor.cli import serve_commands
-from octtutor.cli.bench import bench_explain, bench_phantom, bench_predict
-from octtutor.cli.data import (
-    data_commands,
-    fetch_commands,
-    label_issue_commands,
-    phantom_commands,
-    scheme_commands,
-)
-from octtutor.cli.network import (
-    cache_commands,
-    export_commands,
-    job_commands,
-    model_commands,
-    network_commands,
-    publish_commands,
-)
 from octtutor.cli.output import one_line_errors
-from octtutor.cli.teaching import (
-    annotation_commands,
-    educator_commands,
-    quiz_commands,
-    report_commands,
-)
-from octtutor.wiring import prepare_environment, read_settings
 
-app = typer.Typer(
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of commands."""
+
+    help: str
+    """Its line in the list of commands: the first of its own help."""
+    at: str
+    """Where it is below `octtutor.cli`, `module:name`: a function, or a group's `typer.Typer`."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further commands of a group, by name: where their functions are, likewise."""
+
+
+COMMANDS: dict[str, Entry] = {
+    "serve": Entry("Start the page.", "serve_commands:serve"),
+    "train": Entry(
+        "Train a network and write its folder (weights, card, history, curves).",
+        "network.network_commands:train",
+    ),
+    "features": Entry(
+        "Keep a frozen backbone's features of scans, for `train --recipe features`.",
+        "network.network_commands:features",
+    ),
+    "evaluate": Entry(
+        "Measure a model on scans with known truth.", "network.network_commands:evaluate"
+    ),
+    "predict": Entry(
+        "Answer scans: files, whole folders, or web addresses.", "network.network_commands:predict"
+    ),
+    "explain": Entry(
+        "Show where the network looked: an overlay, and the map as numbers.",
+        "network.network_commands:explain",
+    ),
+    "report": Entry(
+        "Write what a trainee, or a session, has read: HTML, CSV and iMRMC.",
+        "teaching.report_commands:report",
+    ),
+    "data": Entry(
+        "Scans: fetch, import, audit, doubt.",
+        "data.data_commands:app",
+        {
+            "suspects": "data.label_issue_commands:suspects",
+            "list": "data.fetch_commands:list_",
+            "fetch": "data.fetch_commands:fetch",
+        },
+    ),
+    "phantom": Entry("Synthetic scans.", "data.phantom_commands:app"),
+    "schemes": Entry(
+        "Schemes, the lists of diagnoses: list, check, show.", "data.scheme_commands:app"
+    ),
+    "models": Entry(
+        "Trained models.",
+        "network.model_commands:app",
+        {
+            "publish": "network.publish_commands:publish",
+            "use": "network.publish_commands:use",
+            "rollback": "network.publish_commands:rollback",
+            "compare": "network.publish_commands:compare",
+            "export": "network.export_commands:export",
+        },
+    ),
+    "bench": Entry(
+        "Benchmarks.",
+        "bench.bench_phantom:app",
+        {"explain": "bench.bench_explain:explain", "predict": "bench.bench_predict:predict"},
+    ),
+    "jobs": Entry("Training runs, in processes of their own.", "network.job_commands:app"),
+    "annotations": Entry(
+        "What annotators said and drew: out, in, list.", "teaching.annotation_commands:app"
+    ),
+    "cache": Entry(
+        "Features kept of scans, so that heads train fast.", "network.cache_commands:app"
+    ),
+    "quiz": Entry("Quiz files: list, check, build, show.", "teaching.quiz_commands:app"),
+    "educator": Entry("Who may import scans, train and publish.", "teaching.educator_commands:app"),
+    "db": Entry("The records.", "serve_commands:db"),
+}
+
+
+class Commands(Mapping[str, Any]):
+    """Typer's commands by name, made when they are asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        entry = COMMANDS[name]
+        prepare()
+        found, whole = _find(entry.at), typer.Typer(rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            known = {command.name for command in found.registered_commands}
+            for more, at in entry.more.items():
+                if more not in known:
+                    found.command(more)(_find(at))
+            whole.add_typer(found, name=name)
+        else:
+            whole.command(name)(found)
+        whole.callback()(lambda: None)  # else a single command would be no group's
+        return typer.main.get_group(whole).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class Octtutor(TyperGroup):
+    """The program: lists its commands without importing them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands and their lines."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+app = Octtutor(
     name="octtutor",
     help="Learn to read retinal OCT scans. For teaching, not for diagnosis.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("serve")(serve_commands.serve)
-data_commands.app.command("suspects")(label_issue_commands.suspects)
-data_commands.app.command("list")(fetch_commands.list_)
-data_commands.app.command("fetch")(fetch_commands.fetch)
-app.add_typer(data_commands.app, name="data")
-app.add_typer(phantom_commands.app, name="phantom")
-app.add_typer(scheme_commands.app, name="schemes")
-app.command("train")(network_commands.train)
-app.command("features")(network_commands.features)
-app.command("evaluate")(network_commands.evaluate)
-app.command("predict")(network_commands.predict)
-app.command("explain")(network_commands.explain)
-model_commands.app.command("publish")(publish_commands.publish)
-model_commands.app.command("use")(publish_commands.use)
-model_commands.app.command("rollback")(publish_commands.rollback)
-model_commands.app.command("compare")(publish_commands.compare)
-model_commands.app.command("export")(export_commands.export)
-app.add_typer(model_commands.app, name="models")
-bench_phantom.app.command("explain")(bench_explain.explain)
-bench_phantom.app.command("predict")(bench_predict.predict)
-app.add_typer(bench_phantom.app, name="bench")
-app.add_typer(job_commands.app, name="jobs")
-app.add_typer(annotation_commands.app, name="annotations")
-app.add_typer(cache_commands.app, name="cache")
-app.add_typer(quiz_commands.app, name="quiz")
-app.command("report")(report_commands.report)
-app.add_typer(educator_commands.app, name="educator")
-app.add_typer(serve_commands.db, name="db")
+app.commands = Commands()  # type: ignore[assignment]
+
+
+def prepare() -> None:
+    """Get ready for what a command imports."""
+    from PIL import Image
+
+    from octtutor.wiring import prepare_environment, read_settings
+
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode refuses them itself
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    prepare_environment(read_settings())
 
 
 def main() -> None:
     """Run the command line."""
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode refuses them itself
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     with one_line_errors():
-        prepare_environment(read_settings())
         app()
+
+
+def _find(at: str) -> Any:
+    module, _, name = at.partition(":")
+    return getattr(import_module(f"octtutor.cli.{module}"), name)

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from tqdm import tqdm
 
 from octtutor.errors import OctTutorError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 _INTERRUPTED = 130
@@ -49,11 +51,15 @@ def _stopped() -> SystemExit:
 @contextmanager
 def progress_bar(what: str, unit: str = "scan") -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on standard error; gives a function (done, total)."""
+    from tqdm import tqdm as open_bar
+
     bars: list[tqdm[Any]] = []
 
     def update(done: int, total: int) -> None:
         if not bars:  # opened late, so that a command that fails at once prints one line
-            bars.append(tqdm(desc=what, unit=unit, leave=False, disable=None, dynamic_ncols=True))
+            bars.append(
+                open_bar(desc=what, unit=unit, leave=False, disable=None, dynamic_ncols=True)
+            )
         bar = bars[0]
         if bar.total != total or done < bar.n:
             bar.reset(total)

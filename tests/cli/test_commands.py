@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.main import get_command
 
-from octtutor.cli.main import app
+from octtutor.cli.main import COMMANDS, app
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.verdict import Verdict
 from octtutor.model.network.card import read_card
@@ -51,9 +50,14 @@ def walk(command, path=()):
         yield from walk(sub, (*path, name))
 
 
+def test_the_list_of_commands_says_what_each_command_says_first():
+    for name, command in app.commands.items():
+        assert COMMANDS[name].help == " ".join(command.help.split("\n\n")[0].split()), name
+
+
 def test_every_command_and_option_has_help_and_is_in_the_readme():
     readme = (ROOT / "README.md").read_text()
-    for path, command in walk(get_command(app)):
+    for path, command in walk(app):
         assert command.help, path
         for parameter in command.params:
             has_help = getattr(parameter, "help", None)
@@ -90,12 +94,17 @@ def test_audit_and_draw_take_any_scheme(octtutor, tmp_path: Path):
         assert [row["label"] for row in csv.DictReader(file)] == list(OCTDL.keys)
 
 
-def test_bench_predict_times_answer_and_maps_beside_keras(octtutor):
+def test_bench_predict_times_a_reveal_beside_the_articles_way_and_bare_passes(octtutor):
     told = octtutor("bench", "predict", "--rounds", 2, "--json").json
-    assert told["scans"] == 2
-    assert "keras predict" in told["milliseconds"]
-    assert "engine, four maps, fine-cam" in told["milliseconds"]
-    assert all(ms > 0 for ms in told["milliseconds"].values())
+    assert (told["scans"], told["engine"]) == (2, "openvino")
+    times = told["milliseconds"]
+    assert "keras predict" in times
+    assert all(low <= times[what] <= high for what, (low, high) in told["quartiles"].items())
+    (article,) = (ms for what, ms in times.items() if "article" in what)
+    (reveal,) = (ms for what, ms in times.items() if what.startswith("reveal"))
+    (bare,) = (ms for what, ms in times.items() if what.startswith("bare OpenVINO"))
+    ratios = {"reveal_over_bare_forward": reveal / bare, "article_over_reveal": article / reveal}
+    assert told["ratios"] == pytest.approx(ratios)
 
 
 def test_phantom_make(octtutor, tmp_path: Path):

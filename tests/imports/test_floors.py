@@ -44,6 +44,26 @@ def test_a_fresh_interpreter_loads_nothing_heavy(code: str):
     assert result.stdout.strip().splitlines()[-1] == "LOADED []", result.stdout + result.stderr
 
 
+def test_the_list_of_commands_loads_none_of_them():
+    code = (
+        "import sys; sys.argv = ['octtutor', '--help']\n"
+        "from octtutor.cli import main\n"
+        "try: main()\n"
+        "finally: print('LOADED', *[m for m in sys.modules if '.' not in m or 'octtutor' in m])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    _, *loaded = result.stdout.strip().splitlines()[-1].split()
+    ours = {name for name in loaded if name.startswith("octtutor")}
+    assert ours == {
+        "octtutor",
+        "octtutor.cli",
+        "octtutor.cli.main",
+        "octtutor.cli.output",
+        "octtutor.errors",
+    }
+    assert not {"numpy", "PIL", "pydantic", "sqlalchemy", "tqdm", "rich"} & set(loaded)
+
+
 def test_the_environment_is_read_for_settings_in_one_place():
     calls = [
         f"{path.relative_to(ROOT)}"

@@ -8,6 +8,7 @@ import typer
 from octtutor.cli.output import Json, note, print_json, progress_bar
 
 app = typer.Typer(help="Trained models.", no_args_is_help=True)
+_ENGINES = {"openvino": "OpenVINO", "keras": "Keras"}
 
 
 @app.command("list")
@@ -15,6 +16,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the models, and which one is in use."""
+    from octtutor.model.serve.engine_choice import choose_engine
     from octtutor.model.serve.model_registry import override_note, survey
     from octtutor.wiring import read_settings
 
@@ -35,6 +37,8 @@ def list_(
             "answers_from": entry.card.answers_from if entry.card else None,
             "answered": entry.card.abstention.get("all") if entry.card else None,
             "weights_sha256": entry.card.weights_sha256 if entry.card else None,
+            "engine": choose_engine(entry.card, settings.engine).name if entry.card else None,
+            "engine_why": choose_engine(entry.card, settings.engine).why if entry.card else None,
         }
         for entry in found.entries
     ]
@@ -48,7 +52,7 @@ def list_(
         typer.echo("No models. Train one: octtutor train --data FOLDER --out models/NAME")
     for row in rows:
         star = "*" if row["in_use"] else " "
-        typer.echo(f"{star} {row['name']}: {row['fault'] or _figures(row)}")
+        typer.echo(f"{star} {row['name']}: {row['fault'] or _figures(row) + _engine(row)}")
 
 
 def _figures(row: dict[str, Any]) -> str:
@@ -63,6 +67,11 @@ def _figures(row: dict[str, Any]) -> str:
         f"{said}; by itself it would answer {own['coverage']:.3f} of them, from a probability of "
         f"{row['answers_from']:.2f} on: right {right}"
     )
+
+
+def _engine(row: dict[str, Any]) -> str:
+    why = f" ({row['engine_why']})" if row["engine_why"] else ""
+    return f"; run by {_ENGINES[row['engine']]}{why}"
 
 
 @app.command("import")
@@ -120,3 +129,28 @@ def gauge(
         print_json(facts)
         return
     typer.echo(f"{name}: pictures above {facts['threshold']:.2f} are flagged")
+
+
+@app.command("graph")
+def graph(
+    name: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    as_json: Json = False,
+) -> None:
+    """Make the graph by which OpenVINO serves a model, checked against Keras."""
+    from octtutor.errors import ModelError
+    from octtutor.model.publish.graph_making import make_graph
+    from octtutor.wiring import find_folder, read_settings
+
+    folder = find_folder(name, read_settings())
+    with progress_bar("checking") as progress:
+        facts = make_graph(folder, progress)
+    if as_json:
+        print_json(facts)
+    elif "refused" in facts:
+        raise ModelError(f"{name} has no graph, and Keras serves it: {facts['refused']}")
+    else:
+        seen = facts["check"]
+        typer.echo(
+            f"{folder}: graph.xml, graph.bin; on {seen['scans']} synthetic scans the same labels, "
+            f"probabilities off by at most {seen['probability']:.1g}, maps by {seen['map']:.1g}"
+        )

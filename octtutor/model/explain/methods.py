@@ -19,7 +19,7 @@ from octtutor.model.explain.maps import lay_on_scan
 from octtutor.model.network.scan_set import Progress
 
 if TYPE_CHECKING:
-    from octtutor.model.network.engine_contract import Engine
+    from octtutor.model.network.engine_contract import Engine, ServingEngine
 
 Floats = npt.NDArray[np.float32]
 Hook = Callable[["Engine", Pixels, Sequence[int], Progress | None], Floats]
@@ -114,7 +114,7 @@ def find_method(name: str) -> Method:
 
 
 def explain_raw(
-    engine: "Engine",
+    engine: "ServingEngine",
     prepared: Pixels,
     classes: Sequence[int],
     method: str = DEFAULT_METHOD,
@@ -128,11 +128,15 @@ def explain_raw(
     Raises:
         BadInputError: there is no such method.
     """
-    return find_method(method).raw(engine, prepared, classes, progress)
+    found = find_method(method)
+    ready = engine.ready_maps(prepared, method)
+    if ready is not None:
+        return ready[list(classes)]
+    return found.raw(engine.opened(), prepared, classes, progress)
 
 
 def explain(
-    engine: "Engine",
+    engine: "ServingEngine",
     scan: Pixels | ScanPicture,
     classes: Sequence[int],
     method: str = DEFAULT_METHOD,

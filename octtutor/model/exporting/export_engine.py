@@ -12,9 +12,8 @@ from octtutor.errors import ModelError
 from octtutor.model.exporting.export_draft import Floats, Run
 from octtutor.model.exporting.facts import Dense, read_layers
 from octtutor.model.exporting.formats import format_of
-from octtutor.model.network.engine_contract import Output
+from octtutor.model.network.engine_contract import Output, softmax
 from octtutor.model.network.preprocess import Preprocessing
-from octtutor.model.serve.engine import softmax
 
 
 class ExportedEngine:

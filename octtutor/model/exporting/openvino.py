@@ -1,7 +1,6 @@
 """OpenVINO, for Intel's processors. The metadata is in `rt_info`, under `model_info`."""
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ from octtutor.errors import ModelError
 from octtutor.model.exporting.export_draft import FLOAT16, FLOAT32, ExportDraft, Floats, Format, Run
 from octtutor.model.exporting.facts import FEATURES, KEY, LOGITS, check_facts
 from octtutor.model.exporting.savedmodel import save_graph
+from octtutor.model.graph.openvino_import import import_openvino
 
 _INFO = "model_info"
 """Where OpenVINO's Model API keeps what a model must be fed."""
 
 
 def _write(draft: ExportDraft, target: Path) -> None:
-    openvino = _import_openvino()
+    openvino = import_openvino()
     with tempfile.TemporaryDirectory(prefix="octtutor-") as scratch:
         saved = Path(scratch) / "saved"
         save_graph(draft.both(), saved, None)
@@ -41,7 +41,7 @@ def _info(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _open(folder: Path) -> tuple[dict[str, Any], Run]:
-    core = _import_openvino().Core()
+    core = import_openvino().Core()
     model = core.read_model(_file(folder))
     facts = [_INFO, KEY]
     text = model.get_rt_info(facts).value if model.has_rt_info(facts) else "null"
@@ -54,14 +54,6 @@ def _open(folder: Path) -> tuple[dict[str, Any], Run]:
         return np.array(found[FEATURES]), np.array(found[LOGITS])
 
     return check_facts(json.loads(text), folder.name), run
-
-
-def _import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, which calls home at every import."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 def _file(folder: Path) -> Path:

@@ -55,6 +55,9 @@ class Card:
     answers all, as models without this do."""
     abstention: dict[str, Any] = Field(default_factory=dict)
     """What that threshold was chosen on, and coverage and share of right answers there."""
+    graph: dict[str, Any] = Field(default_factory=dict)
+    """The graph by which OpenVINO serves it (`octtutor.model.graph.graph_file`), or why there is
+    none; empty where nobody has tried to make one."""
 
     @property
     def is_calibrated(self) -> bool:

@@ -24,6 +24,7 @@ from octtutor import __version__
 from octtutor.core.diagnosis import LABELS
 from octtutor.errors import BadArchiveError, BadInputError, ModelError
 from octtutor.limits import MAX_HEAD_BYTES, MAX_MODEL_BYTES, MAX_MODEL_ENTRIES, MAX_MODEL_FILES
+from octtutor.model.graph.graph_file import GRAPH, NUMBERS
 from octtutor.model.network.card import CARD, WEIGHTS, Card
 from octtutor.model.network.hdf5 import open_hdf5, read_text, saved_layers
 from octtutor.model.network.heads import CONV_FLATTEN, build_head
@@ -36,6 +37,8 @@ from octtutor.model.publish.publishing import check_free
 
 BACKBONE, SIZE = "InceptionV3", 299
 _MAP = (8, 8, 2048)
+_OURS = (CARD, WEIGHTS, GRAPH, NUMBERS)
+"""Files of a folder that are written anew, or made anew where they are needed."""
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, ValueError)
 _LAYERS = (
@@ -110,9 +113,9 @@ def import_model(
         extras = {
             path.name: path.read_bytes()
             for path in sorted(folder.iterdir())
-            if path.is_file() and _FILE.match(path.name) and path.name not in (CARD, WEIGHTS)
+            if path.is_file() and _FILE.match(path.name) and path.name not in _OURS
         }
-        return save_model(network, replace(card, name=name), target, extras), target
+        return save_model(network, replace(card, name=name, graph={}), target, extras), target
 
 
 def read_article_head(path: Path) -> ImportedHead:

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from octtutor.errors import ModelError, SettingsError
+from octtutor.model.graph.graph_file import drop_graph
+from octtutor.model.graph.openvino_import import has_openvino
 from octtutor.model.network.backend import import_keras_quietly
 from octtutor.model.network.card import CARD, Card
 from octtutor.model.ood.ood_score import check_ood_detector
+from octtutor.model.publish.graph_making import make_graph
 from octtutor.model.serve.in_use import (
     NAME,
     Pointer,
@@ -48,7 +51,11 @@ class Change:
 
 
 def publish(
-    folder: Path, name: str, folders: Sequence[Path], say: Say = lambda step: None
+    folder: Path,
+    name: str,
+    folders: Sequence[Path],
+    say: Say = lambda step: None,
+    makes_graph: bool = True,
 ) -> Change:
     """Copy a model folder among the user's models and put it in use.
 
@@ -59,7 +66,10 @@ def publish(
         folder: the model's.
         name: what it is to be called; its card's name becomes this.
         folders: where models are looked for; it is copied into the first.
-        say: told each step: `checking`, `copying`, `checking the copy`, `putting it in use`.
+        say: told each step: `checking`, `copying`, `checking the copy`, `making its graph`,
+            `putting it in use`; and why Keras will serve it, where its graph is refused.
+        makes_graph: whether the graph is made by which OpenVINO serves it; a graph that comes with
+            the folder is not taken.
 
     Raises:
         ModelError: the name is not allowed or taken, or the model is broken. Nothing changes.
@@ -73,7 +83,7 @@ def publish(
         _sweep(home)
         taken = _find_taken(name, folders)
         if taken is None:
-            _copy_in(folder, name, home, say)
+            _copy_in(folder, name, home, say, makes_graph)
         elif _is_same(taken, folder, name):
             check_model(taken)
         else:
@@ -194,7 +204,7 @@ def point_to(name: str, folders: Sequence[Path]) -> Change:
     return Change(name, folder, before)
 
 
-def _copy_in(folder: Path, name: str, home: Path, say: Say) -> None:
+def _copy_in(folder: Path, name: str, home: Path, say: Say, makes_graph: bool) -> None:
     partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=home))
     try:
         say("copying")
@@ -203,6 +213,12 @@ def _copy_in(folder: Path, name: str, home: Path, say: Say) -> None:
         _rename_card(copy, name)
         say("checking the copy")
         check_model(copy)
+        drop_graph(copy)
+        if makes_graph and has_openvino():
+            say("making its graph")
+            refused = make_graph(copy).get("refused")
+            if refused:
+                say(f"Keras will serve it: {refused}")
         copy.rename(home / name)
         sync_folder(home)
     finally:
@@ -254,9 +270,9 @@ def _is_same(taken: Path, folder: Path, name: str) -> bool:
 
 
 def _facts(folder: Path) -> dict[str, Any]:
-    """Return all that a card says but its name; the weights' hash is in it."""
+    """Return all that a card says but its name and its graph; the weights' hash is in it."""
     card: dict[str, Any] = json.loads((folder / CARD).read_text("utf-8"))
-    return {key: value for key, value in card.items() if key != "name"}
+    return {key: value for key, value in card.items() if key not in ("name", "graph")}
 
 
 def _find_taken(name: str, folders: Sequence[Path]) -> Path | None:

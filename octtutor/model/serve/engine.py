@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.scan_picture import ScanPicture
+from octtutor.model.explain.methods import explain_raw
 from octtutor.model.network.card import Card
-from octtutor.model.network.engine_contract import Output
+from octtutor.model.network.engine_contract import Output, softmax
 from octtutor.model.network.model_folder import load_network
 from octtutor.model.network.network import Network
 from octtutor.model.network.preprocess import Preprocessing
@@ -20,6 +21,8 @@ Floats = npt.NDArray[np.float32]
 
 class KerasEngine:
     """A network in Keras, ready to answer."""
+
+    name = "keras"
 
     def __init__(self, network: Network, card: Card) -> None:
         """Wrap a network; `compile` is left to the first call."""
@@ -44,6 +47,19 @@ class KerasEngine:
         """
         features, logits, mean = self._forward(prepared)
         return Output(features, logits, softmax(mean / self.card.temperature))
+
+    def read(self, prepared: Pixels) -> tuple[Output, Floats]:
+        """Answer a prepared scan, uint8 (s, s), with its raw default maps of every class."""
+        classes = range(len(self.card.labels))
+        return self.run(prepared[None]), explain_raw(self, prepared, classes)
+
+    def ready_maps(self, prepared: Pixels, method: str) -> Floats | None:
+        """See `ServingEngine`: the methods make all maps of this network."""
+        return None
+
+    def opened(self) -> "KerasEngine":
+        """See `ServingEngine`."""
+        return self
 
     def logits_many(self, prepared: Pixels, batch: int = 16) -> Floats:
         """Return the logits, float32 (n, 4), of many prepared scans, before the temperature.
@@ -77,12 +93,6 @@ class KerasEngine:
     @property
     def _flips(self) -> bool:
         return self.card.flip_average
-
-
-def softmax(logits: Floats) -> Floats:
-    """Return probabilities, float32 (n, 4), of logits (n, 4)."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
 
 
 def _compiled(network: Network):  # type: ignore[no-untyped-def]

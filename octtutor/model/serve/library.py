@@ -28,16 +28,15 @@ from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.datasets.volumes import Volume, open_stream, open_volume
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.explain.methods import DEFAULT_METHOD, explain, find_method
-from octtutor.model.network.backend import import_keras_quietly
 from octtutor.model.network.card import read_card
 from octtutor.model.ood.judging import PictureFacts, judge, look_at
 from octtutor.model.ood.ood_score import OodDetector, familiarity_fields, open_ood_detector
+from octtutor.model.serve.engine_choice import BY_ITSELF, EngineChoice, open_engine
 from octtutor.model.serve.network_lock import NetworkLock
 
 if TYPE_CHECKING:
-    from octtutor.model.network.engine_contract import Output
+    from octtutor.model.network.engine_contract import Output, ServingEngine
     from octtutor.model.network.preprocess import FedScan
-    from octtutor.model.serve.engine import KerasEngine
     from octtutor.model.serve.predictor import ModelPredictor
     from octtutor.model.serve.shelf import ModelShelf
 
@@ -83,7 +82,7 @@ class ModelAnswer:
 class Lender(Protocol):
     """Lends an engine to one user at a time."""
 
-    def use_engine(self, use: "Callable[[KerasEngine], T]") -> T:
+    def use_engine(self, use: "Callable[[ServingEngine], T]") -> T:
         """Return what `use` makes of the engine, waiting for it where needed."""
 
     def let_others_in(self) -> None:
@@ -93,11 +92,11 @@ class Lender(Protocol):
 class OneAtATime:
     """Lends an engine of this process."""
 
-    def __init__(self, engine: "KerasEngine") -> None:
+    def __init__(self, engine: "ServingEngine") -> None:
         """Take the engine."""
         self._engine, self._lock = engine, NetworkLock()
 
-    def use_engine(self, use: "Callable[[KerasEngine], T]") -> T:
+    def use_engine(self, use: "Callable[[ServingEngine], T]") -> T:
         """See `Lender`."""
         with self._lock:
             return use(self._engine)
@@ -134,7 +133,7 @@ class Model:
         """
         picture = to_scan_picture(scan)
 
-        def run(engine: "KerasEngine") -> "tuple[FedScan, Output]":
+        def run(engine: "ServingEngine") -> "tuple[FedScan, Output]":
             fed = engine.how.feed(picture)
             return fed, engine.run(fed.scan[None])
 
@@ -240,16 +239,13 @@ class ServedModel:
         return made[1]
 
 
-def open_model(folder: Path) -> Model:
-    """Load the model of a folder.
+def open_model(folder: Path, choice: EngineChoice = BY_ITSELF) -> Model:
+    """Load the model of a folder, to be run by what is chosen.
 
     Raises:
         ModelError: it is damaged.
     """
-    import_keras_quietly()
-    from octtutor.model.serve.engine import KerasEngine
-
-    return Model(folder, OneAtATime(KerasEngine.open(folder)))
+    return Model(folder, OneAtATime(open_engine(folder, choice)))
 
 
 def parse_label(label: str) -> Diagnosis:

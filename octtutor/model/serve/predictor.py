@@ -15,27 +15,29 @@ import numpy.typing as npt
 
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.prediction import Prediction
-from octtutor.core.verdict import Standing
+from octtutor.core.verdict import ScanVerdict, Standing
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.scan_picture import ScanPicture, as_picture
 from octtutor.errors import ModelError, OctTutorError
-from octtutor.model.explain.methods import DEFAULT_METHOD, VERSION, explain_raw
-from octtutor.model.network.backend import import_keras_quietly
+from octtutor.model.explain.methods import DEFAULT_METHOD, VERSION
 from octtutor.model.network.card import Card, read_card
 from octtutor.model.network.preprocess import FRAMED, FedScan, Preprocessing
 from octtutor.model.network.training_set import TrainingSet, read_training_set
-from octtutor.model.ood.judging import judge, look_at
+from octtutor.model.ood.judging import PictureFacts, judge, look_at
 from octtutor.model.ood.ood_score import OodDetector, OodScore, open_ood_detector
+from octtutor.model.serve.engine_choice import BY_ITSELF, EngineChoice, open_engine
 from octtutor.model.serve.network_lock import NetworkLock
 
 if TYPE_CHECKING:
-    from octtutor.model.serve.engine import KerasEngine
+    from octtutor.model.network.engine_contract import ServingEngine
 
 _log = logging.getLogger(__name__)
 Maps = npt.NDArray[np.float32]
 Originals = Callable[[str], ScanPicture]
 T = TypeVar("T")
+_JUDGED = 256
+"""Scans whose verdicts are remembered."""
 _LAID_SIDE = 160
 """Most pixels of a side of maps that lie on the scan rather than on a frame."""
 
@@ -43,23 +45,32 @@ _LAID_SIDE = 160
 class ModelPredictor:
     """Answers and explains scans with one model; may be called from any thread."""
 
-    def __init__(self, folder: Path, cache: Path, originals: Originals | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        originals: Originals | None = None,
+        choice: EngineChoice = BY_ITSELF,
+    ) -> None:
         """Name a model folder and where to keep its answers. Nothing is loaded yet.
 
         Args:
             folder: the model's.
             cache: where answers are kept.
             originals: gives a scan with its colours by SHA-256, for models that heed them.
+            choice: what is to run the network.
         """
         self._folder, self._cache, self._originals = folder, cache, originals
+        self._choice = choice
         self._started = threading.Lock()
         self._loaded = threading.Event()
         self._lock = NetworkLock()
-        self._engine: KerasEngine | None = None
+        self._engine: ServingEngine | None = None
         self._detector: OodDetector | None = None
         self._fault: OctTutorError | None = None
         self._card: Card | None = None
         self._known: TrainingSet | None = None
+        self._judged: dict[str, ScanVerdict] = {}
 
     @property
     def name(self) -> str:
@@ -133,17 +144,15 @@ class ModelPredictor:
     def judge(self, sha256: str, scan: Pixels) -> Standing:
         """Say what a scan is to the model, and whether it would answer it by itself; see `read`."""
         card, kept = self._read_card(), self._find(sha256, scan)
-        picture = as_picture(self._original(sha256, scan))
-        fed = Preprocessing.read(card.preprocessing, card.input_size).feed(picture)
-        seen = None
-        if kept.score is not None:
-            threshold = float(card.familiarity["threshold"])
-            seen = OodScore(kept.score, threshold, kept.score <= threshold)
-        verdict = judge(look_at(picture, fed.prepared), seen)
-        would_answer = card.standing(kept.chances, verdict.verdict)["would_answer"]
-        return Standing(verdict, would_answer)
+        found = self._judged.get(sha256)
+        if found is None:
+            picture = as_picture(self._original(sha256, scan))
+            fed = Preprocessing.read(card.preprocessing, card.input_size).feed(picture)
+            found = self._judge(sha256, look_at(picture, fed.prepared), kept.score)
+        would_answer = card.standing(kept.chances, found.verdict)["would_answer"]
+        return Standing(found, would_answer)
 
-    def use_engine(self, use: "Callable[[KerasEngine], T]") -> T:
+    def use_engine(self, use: "Callable[[ServingEngine], T]") -> T:
         """Return what `use` makes of the engine, one user at a time, waiting for the model.
 
         Raises:
@@ -174,12 +183,22 @@ class ModelPredictor:
         place = self._place(self._read_card(), sha256)
         kept = _recall(place)
         if kept is None:
-            picture = self._original(sha256, scan)
-            kept = self.use_engine(
-                lambda engine: _answer(engine, engine.how.feed(picture), self._detector)
-            )
+            picture = as_picture(self._original(sha256, scan))
+            fed, kept = self.use_engine(lambda engine: _answer(engine, picture, self._detector))
+            self._judge(sha256, look_at(picture, fed.prepared), kept.score)
             self._keep(place, kept)
         return kept
+
+    def _judge(self, sha256: str, facts: PictureFacts, score: float | None) -> ScanVerdict:
+        """Say what a picture is, and remember it for the question that follows the answer."""
+        seen = None
+        if score is not None:
+            threshold = float(self._read_card().familiarity["threshold"])
+            seen = OodScore(score, threshold, score <= threshold)
+        found = self._judged[sha256] = judge(facts, seen)
+        while len(self._judged) > _JUDGED:
+            self._judged.pop(next(iter(self._judged)), None)
+        return found
 
     def _keep(self, place: Path, found: "_Kept") -> None:
         buffer = io.BytesIO()
@@ -192,18 +211,16 @@ class ModelPredictor:
 
     def _load(self) -> None:
         try:
-            import_keras_quietly()
-            from octtutor.model.serve.engine import KerasEngine
-
-            engine = KerasEngine.open(self._folder)
+            engine = open_engine(self._folder, self._choice)
             if engine.card.weights_sha256 != self._read_card().weights_sha256:
                 raise ModelError(
                     f"Expected the model {self.name!r} as it was. Its folder was changed "
                     "meanwhile. Begin a new quiz."
                 )
             side = engine.card.input_size
-            blank = engine.how.feed(np.zeros((side, side), np.uint8))
-            _answer(engine, blank, None)  # compile now, not at the reveal
+            _answer(
+                engine, np.zeros((side, side), np.uint8), None
+            )  # compile now, not at the reveal
             self._detector = _open_detector(self._folder)
             self._engine = engine
         except OctTutorError as error:
@@ -246,12 +263,14 @@ def _open_detector(folder: Path) -> OodDetector | None:
         return None
 
 
-def _answer(engine: "KerasEngine", fed: FedScan, detector: OodDetector | None) -> _Kept:
-    output = engine.run(fed.scan[None])
-    raw = explain_raw(engine, fed.scan, range(len(LABELS)))
+def _answer(
+    engine: "ServingEngine", picture: Pixels | ScanPicture, detector: OodDetector | None
+) -> tuple[FedScan, _Kept]:
+    fed = engine.how.feed(picture)
+    output, raw = engine.read(fed.scan)
     maps = raw if fed.prepared is None else _laid(raw, fed)
     score = detector.measure(output.features)[0].score if detector else None
-    return _Kept(output.probabilities[0], maps, score)
+    return fed, _Kept(output.probabilities[0], maps, score)
 
 
 def _laid(raw: Maps, fed: FedScan) -> Maps:

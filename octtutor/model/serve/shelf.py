@@ -9,6 +9,7 @@ from pathlib import Path
 
 from octtutor.errors import ModelError
 from octtutor.model.network.card import CARD, WEIGHTS
+from octtutor.model.serve.engine_choice import BY_ITSELF, EngineChoice
 from octtutor.model.serve.in_use import POINTER, read_pointer
 from octtutor.model.serve.model_registry import SHIPPED, find_model, find_usable, list_models
 from octtutor.model.serve.predictor import ModelPredictor, Originals
@@ -42,6 +43,7 @@ class ModelShelf:
         chosen: str = DEFAULT,
         keep: int = 3,
         originals: Originals | None = None,
+        choice: EngineChoice = BY_ITSELF,
     ) -> None:
         """Look up the model in use; nothing is loaded yet.
 
@@ -51,12 +53,13 @@ class ModelShelf:
             chosen: a model's name or folder that wins over the one in use.
             keep: how many models may be in memory, at least 1.
             originals: gives a scan with its colours by SHA-256, for models that heed them.
+            choice: what is to run the networks.
 
         Raises:
             ModelError: there is no such model, or none at all.
         """
         self._folders, self._cache, self._originals = tuple(folders), cache, originals
-        self._chosen, self._keep = chosen, max(1, keep)
+        self._chosen, self._keep, self._choice = chosen, max(1, keep), choice
         self._lock = threading.RLock()
         self._held: OrderedDict[Path, _Held] = OrderedDict()
         self._sight: _Sight = {}
@@ -135,7 +138,7 @@ class ModelShelf:
         held = self._held.get(folder)
         if held is None or held.sight != sight or held.predictor.fault:
             held = self._held[folder] = _Held(
-                ModelPredictor(folder, self._cache, self._originals), sight
+                ModelPredictor(folder, self._cache, self._originals, self._choice), sight
             )
         return held.predictor
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.model.network.card import Card
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.scan_set import ScanSet
-from octtutor.model.serve.engine import softmax
 from octtutor.model.training.temperature import fit_temperature
 from octtutor.stats.abstaining import LEAST, WANTED, answered_figures, choose_threshold
 from octtutor.stats.figures import figures_by_source, model_figures

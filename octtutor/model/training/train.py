@@ -18,6 +18,7 @@ from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.network.card import FAMILIARITY, TRAINING_SCANS, Card
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.hosts import hosts, rank, wait_for_all
 from octtutor.model.network.model_folder import (
     HELD_OUT_SCANS,
@@ -27,7 +28,7 @@ from octtutor.model.network.model_folder import (
 )
 from octtutor.model.network.scan_set import Progress, ScanSet
 from octtutor.model.ood.ood_fitting import Made, make_ood_detector
-from octtutor.model.serve.engine import KerasEngine, softmax
+from octtutor.model.serve.engine import KerasEngine
 from octtutor.model.training.beginning import Beginning
 from octtutor.model.training.crossval import cross_validate
 from octtutor.model.training.feature_cache import FeatureCache

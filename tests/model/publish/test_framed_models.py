@@ -47,7 +47,7 @@ def framed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = make_model(place / "made" / "framed", preprocessing=how)
     home = place / "home"
     home.mkdir()
-    return publish(made, "framed", (home, MODEL.parent)).folder
+    return publish(made, "framed", (home, MODEL.parent), makes_graph=False).folder
 
 
 @pytest.fixture(scope="module")

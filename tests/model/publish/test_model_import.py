@@ -13,9 +13,10 @@ import pytest
 
 from octtutor.errors import BadInputError, ModelError, OctTutorError
 from octtutor.model.network.card import read_card
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.preprocess import Preprocessing
 from octtutor.model.publish.model_import import article_head, import_model, read_article_head
-from octtutor.model.serve.engine import KerasEngine, softmax
+from octtutor.model.serve.engine import KerasEngine
 from tests.conftest import MODEL, SHARED
 
 CONFIGS = [

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,15 +13,19 @@ import numpy as np
 import pytest
 
 from octtutor.errors import ModelError, SettingsError
+from octtutor.model.graph.graph_file import graph_fault
 from octtutor.model.network.card import read_card
 from octtutor.model.network.model_folder import load_network
-from octtutor.model.publish.publishing import check_name, find_earlier, publish, roll_back, use
+from octtutor.model.publish import publishing
+from octtutor.model.publish.publishing import check_name, find_earlier, roll_back, use
 from octtutor.model.serve.in_use import POINTER, read_pointer
 from octtutor.model.serve.model_registry import find_in_use, find_model, list_models, override_note
 from tests.conftest import MODEL, ROOT
 from tests.model.folders import break_weights, make_model
 
 SHIPPED = MODEL.parent
+publish = partial(publishing.publish, makes_graph=False)
+"""Publish where it is not about the graph, which takes its time to be checked."""
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_until_something_is_published_the_shipped_model_is_in_use(folders):
 def test_publishing_copies_the_folder_and_puts_it_in_use(folders, tmp_path: Path):
     trained = make_model(tmp_path / "run-17")
     steps: list[str] = []
-    change = publish(trained, "v2", folders, steps.append)
+    change = publishing.publish(trained, "v2", folders, steps.append)
     assert (change.name, change.before) == ("v2", "lite0")
     assert find_model("default", folders) == change.folder == folders[0] / "v2"
     assert read_card(change.folder).name == "v2"
@@ -57,8 +62,12 @@ def test_publishing_copies_the_folder_and_puts_it_in_use(folders, tmp_path: Path
     )
     load_network(change.folder)
     assert read_card(trained).name == "run-17"
-    assert steps == ["checking", "copying", "checking the copy", "putting it in use"]
+    making = "making its graph"
+    assert steps == ["checking", "copying", "checking the copy", making, "putting it in use"]
     assert leftovers(folders[0]) == []
+    assert graph_fault(read_card(change.folder)) is None
+    bins = [(folder / "graph.bin").read_bytes() for folder in (trained, change.folder)]
+    assert bins[0] != bins[1]  # that of the folder was of the shipped weights
 
 
 def test_rolling_back_walks_the_chain_to_the_shipped_model(folders, tmp_path: Path):
@@ -255,7 +264,7 @@ def start(code: str, *words: object) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("step", ["copying", "checking the copy", "putting it in use"])
+@pytest.mark.parametrize("step", ["copying", "making its graph", "putting it in use"])
 def test_a_kill_leaves_the_old_model_in_use_and_the_call_can_be_repeated(
     folders, tmp_path: Path, step: str
 ):
@@ -279,7 +288,8 @@ from pathlib import Path
 from octtutor.cli.output import one_line_errors
 from octtutor.model.publish.publishing import publish
 with one_line_errors():
-    publish(Path(sys.argv[1]), sys.argv[2], tuple(map(Path, sys.argv[3].split(os.pathsep))))
+    publish(Path(sys.argv[1]), sys.argv[2], tuple(map(Path, sys.argv[3].split(os.pathsep))),
+            makes_graph=False)
 """
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from octtutor.core.verdict import Verdict
 from octtutor.model.network.card import read_card, write_card
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.scan_set import ScanSet
-from octtutor.model.serve.engine import softmax
 from octtutor.model.training.held_answers import (
     BY_PATIENT,
     BY_SOURCE,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from octtutor.model.serve.engine import softmax
+from octtutor.model.network.engine_contract import softmax
 from octtutor.model.training.temperature import RANGE, fit_temperature
 from octtutor.stats.figures import calibration_error
 

@@ -1,0 +1,12 @@
+"""What goes into a graph and comes out, by name."""
+
+SCAN = "scan"
+"""One prepared scan, uint8 (1, s, s)."""
+LOGITS = "logits"
+"""float32 (m, k): of the scan and, where the card averages, of its mirror image (m = 2)."""
+POOLED = "pooled"
+"""float32 (m, c): the mean of the feature map over its places, likewise."""
+GRADCAM = "gradcam"
+"""float32 (k, h, w): raw maps of the scan, one for each class."""
+FINECAM = "fine-cam"
+"""float32 (k, h', w'), likewise."""
