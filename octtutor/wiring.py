@@ -238,7 +238,7 @@ def build(
         progress=ProgressHandlers(
             Records(store, now, schemes=schemes), now, lambda: trained_on_by(settings.model_folders)
         ),
-        read=ReadHandlers(served, intake, practice.is_watched),
+        read=ReadHandlers(served, intake, practice.is_watched, schemes),
         service=Service(served, intake),
     )
     return build_page(rooms, urls)
@@ -283,7 +283,7 @@ def build_educators(
     store, images, schemes = archive.store, archive.images, open_schemes(settings)
     scans = ScansHandlers(DeckContents(store, images, now, schemes), uploads)
     public = PublicSetsHandlers(open_public_sets(archive, settings), open_fetches(settings))
-    to_train = TrainingScans(store, images, settings.listings)
+    to_train = TrainingScans(store, images, settings.listings, open_schemes(settings))
     training = TrainHandlers(
         to_train,
         open_jobs(settings),
@@ -309,6 +309,8 @@ def build_educators(
         uploads,
         now,
         doorkeeper.local,
+        open_schemes(settings),
+        settings.schemes,
     )
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),

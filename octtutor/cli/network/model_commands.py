@@ -32,6 +32,8 @@ def list_(
             "accuracy": entry.card.figures.get("accuracy") if entry.card else None,
             "accuracy_ci": entry.card.figures.get("accuracy_ci") if entry.card else None,
             "figures_from": entry.card.figures_from if entry.card else None,
+            "scheme": entry.card.scheme.name if entry.card else None,
+            "labels": list(entry.card.labels) if entry.card else None,
             "answers_from": entry.card.answers_from if entry.card else None,
             "answered": entry.card.abstention.get("all") if entry.card else None,
             "weights_sha256": entry.card.weights_sha256 if entry.card else None,
@@ -104,18 +106,23 @@ def models() -> None:
 def gauge(
     name: Annotated[str, typer.Argument(help="A model's name or folder.")],
     data: Annotated[Path, typer.Option(help="Scans like those it was trained on.")],
+    scheme: Annotated[
+        str | None, typer.Option(help="Whose words the scans' labels are; oct2017's by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Teach a model that has no gauge what its scans look like, so that it flags other pictures."""
+    from octtutor.datasets.schemes.naming import open_naming
     from octtutor.model.network.backend import import_keras_quietly
-    from octtutor.wiring import find_folder, read_settings
+    from octtutor.wiring import find_folder, open_schemes, read_settings
 
     import_keras_quietly()
     from octtutor.model.ood.ood_fitting import add_ood_detector
 
-    folder = find_folder(name, read_settings())
+    settings = read_settings()
+    folder, naming = find_folder(name, settings), open_naming(open_schemes(settings), scheme)
     with progress_bar("looking") as progress:
-        facts = add_ood_detector(folder, data, progress)
+        facts = add_ood_detector(folder, data, progress, naming)
     if as_json:
         print_json(facts)
         return

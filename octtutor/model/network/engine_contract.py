@@ -43,8 +43,8 @@ class Engine(Protocol):
 class Output:
     """What a forward pass gives.
 
-    `features` float32 (n, h, w, c) and `logits` float32 (n, 4) are of the scans as they are;
-    `probabilities` float32 (n, 4) are the answer, averaged with the mirrored scans where the
+    `features` float32 (n, h, w, c) and `logits` float32 (n, k) are of the scans as they are;
+    `probabilities` float32 (n, k) are the answer, averaged with the mirrored scans where the
     card says so.
     """
 

@@ -46,7 +46,7 @@ class KerasEngine:
         return Output(features, logits, softmax(mean / self.card.temperature))
 
     def logits_many(self, prepared: Pixels, batch: int = 16) -> Floats:
-        """Return the logits, float32 (n, 4), of many prepared scans, before the temperature.
+        """Return the logits, float32 (n, k), of many prepared scans, before the temperature.
 
         They are the mean over each scan and its mirror image where the card says so.
         """
@@ -54,10 +54,10 @@ class KerasEngine:
             self._forward(prepared[start : start + batch])[2]
             for start in range(0, len(prepared), batch)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, 4), np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.card.labels)), np.float32)
 
     def run_many(self, prepared: Pixels, batch: int = 16) -> Floats:
-        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, 4)."""
+        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, k)."""
         return softmax(self.logits_many(prepared, batch) / self.card.temperature)
 
     def _forward(self, prepared: Pixels) -> tuple[Floats, Floats, Floats]:
@@ -80,7 +80,7 @@ class KerasEngine:
 
 
 def softmax(logits: Floats) -> Floats:
-    """Return probabilities, float32 (n, 4), of logits (n, 4)."""
+    """Return probabilities, float32 (n, k), of logits (n, k)."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import SchemeVersion
 from octtutor.core.verdict import Standing
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
@@ -80,6 +80,15 @@ class ModelPredictor:
             return None
 
     @property
+    def scheme(self) -> SchemeVersion:
+        """The list of diagnoses that the model knows.
+
+        Raises:
+            ModelError: its card cannot be read.
+        """
+        return self._read_card().scheme
+
+    @property
     def is_ready(self) -> bool:
         """Whether loading has ended, well or not."""
         return self._loaded.is_set()
@@ -119,7 +128,8 @@ class ModelPredictor:
             scan: uint8 (height, width).
 
         Returns:
-            The prediction, and raw maps of the default method, float32 (4, h, w), in LABELS order;
+            The prediction, and raw maps of the default method, float32 (k, h, w), in the order of
+            the card's labels;
             stretched to the scan's size they lie on it.
 
         Raises:
@@ -128,7 +138,7 @@ class ModelPredictor:
         card, kept = self._read_card(), self._find(sha256, scan)
         named = zip(card.labels, kept.chances, strict=True)
         by_key = {label: float(chance) for label, chance in named}
-        return Prediction(card.name, card.weights_sha256, by_key), kept.maps
+        return Prediction(card.name, card.weights_sha256, by_key, card.scheme), kept.maps
 
     def judge(self, sha256: str, scan: Pixels) -> Standing:
         """Say what a scan is to the model, and whether it would answer it by itself; see `read`."""
@@ -172,7 +182,7 @@ class ModelPredictor:
     def _find(self, sha256: str, scan: Pixels) -> "_Kept":
         """Recall what was found of a scan, or find it and keep it."""
         place = self._place(self._read_card(), sha256)
-        kept = _recall(place)
+        kept = _recall(place, len(self._read_card().labels))
         if kept is None:
             picture = self._original(sha256, scan)
             kept = self.use_engine(
@@ -232,7 +242,7 @@ class _Kept:
     """What is kept of a scan."""
 
     chances: Maps
-    """float32 (4,)."""
+    """float32 (k,)."""
     maps: Maps
     score: float | None
     """How far the scan is from what the model knows; None where nobody can tell."""
@@ -248,7 +258,7 @@ def _open_detector(folder: Path) -> OodDetector | None:
 
 def _answer(engine: "KerasEngine", fed: FedScan, detector: OodDetector | None) -> _Kept:
     output = engine.run(fed.scan[None])
-    raw = explain_raw(engine, fed.scan, range(len(LABELS)))
+    raw = explain_raw(engine, fed.scan, range(len(engine.card.labels)))
     maps = raw if fed.prepared is None else _laid(raw, fed)
     score = detector.measure(output.features)[0].score if detector else None
     return _Kept(output.probabilities[0], maps, score)
@@ -266,11 +276,11 @@ def _laid(raw: Maps, fed: FedScan) -> Maps:
     return np.stack([fed.lay_on(one.astype(np.float32), shape) for one in large])
 
 
-def _recall(place: Path) -> _Kept | None:
+def _recall(place: Path, classes: int) -> _Kept | None:
     try:
         with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
             chances, maps = kept["probabilities"], kept["maps"]
-            if chances.shape != (len(LABELS),) or maps.ndim != 3 or len(maps) != len(LABELS):
+            if chances.shape != (classes,) or maps.ndim != 3 or len(maps) != classes:
                 raise ValueError(f"{chances.shape}, {maps.shape}")
             score = kept.get("score", np.zeros(0))
             return _Kept(chances, maps, float(score[0]) if len(score) else None)
