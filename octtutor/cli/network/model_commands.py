@@ -70,25 +70,57 @@ def _figures(row: dict[str, Any]) -> str:
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="A model folder, a ZIP or tar of one, or the article's head.")
+        Path,
+        typer.Argument(
+            help="A model folder, a ZIP or tar of one, the article's head, or a Keras model "
+            "(.keras, .h5) with --preprocessing."
+        ),
     ],
     name: Annotated[str, typer.Option("--as", help="What the model will be called.")],
     backbone_weights: Annotated[
         str,
         typer.Option(help="For the article's head: imagenet, a Keras file without top, or none."),
     ] = "imagenet",
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Keras model: what its training made of grey values 0 to 255: "
+            "0..255, 1/255, -1..1, 127/128, mean-std or mean-bgr."
+        ),
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(help="Of a Keras model: whose diagnoses it answers with.")
+    ] = "oct2017",
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Of a Keras model: the diagnoses in the order of its answers, with commas; the "
+            "scheme's order by default."
+        ),
+    ] = "",
+    size: Annotated[
+        int | None, typer.Option(min=16, max=1024, help="Of a Keras model that leaves it open.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import a model from elsewhere; weights only, no code is run."""
     from octtutor.model.network.backend import import_keras_quietly
-    from octtutor.wiring import read_settings
-
-    import_keras_quietly()
-    from octtutor.model.publish.model_import import import_model
+    from octtutor.wiring import open_schemes, read_settings
 
     settings = read_settings()
+    asked = open_schemes(settings).get(scheme)
     settings.make_home()
-    card, folder = import_model(file, name, settings.model_folders, backbone_weights)
+    import_keras_quietly()
+    if preprocessing is not None:
+        from octtutor.model.publish.keras_import import KerasSource, import_keras
+
+        words = tuple(word.strip() for word in labels.split(",") if word.strip())
+        source = KerasSource(file, asked, words, preprocessing, size)
+        card, folder = import_keras(source, name, settings.model_folders)
+    else:
+        from octtutor.model.publish.model_import import import_model
+
+        card, folder = import_model(file, name, settings.model_folders, backbone_weights)
     if as_json:
         print_json({"name": card.name, "folder": str(folder), "notes": list(card.notes)})
         return

@@ -11,6 +11,7 @@ from octtutor.errors import ModelError
 from octtutor.model.network.backbones import build_backbone, settle, stable_variables
 from octtutor.model.network.card import Card
 from octtutor.model.network.heads import build_head
+from octtutor.model.network.imported.layer_steps import IMPORTED, build_rooms, read_steps
 
 GAP_DENSE: dict[str, Any] = {"kind": "gap-dense", "dropout": 0.2}
 
@@ -86,4 +87,10 @@ def with_head(backbone: keras.Model, head: dict[str, Any], classes: int = 4) -> 
 def build_from_card(card: Card) -> Network:
     """Build the architecture that a card describes."""
     name = str(card.backbone.get("name", ""))
+    if name == IMPORTED:
+        steps = read_steps(card.backbone.get("architecture", ""))
+        backbone, head = build_rooms(steps, card.input_size)
+        if card.head.get("kind") == IMPORTED:
+            return Network(backbone, head)
+        return with_head(backbone, card.head, len(card.labels))
     return build_network(name, card.head, card.input_size, len(card.labels))

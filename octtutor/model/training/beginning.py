@@ -7,8 +7,9 @@ import keras
 
 from octtutor.core.scheme import Scheme
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.model.network.imported.layer_steps import IMPORTED
 from octtutor.model.network.model_folder import load_network
-from octtutor.model.network.network import Network, with_head
+from octtutor.model.network.network import GAP_DENSE, Network, with_head
 from octtutor.model.network.preprocess import Preprocessing
 from octtutor.model.network.pretrained import (
     Backbone,
@@ -104,9 +105,11 @@ def begin_with_model(
     keras.utils.set_random_seed(seed)
     network, card = load_network(source.model)
     backbone = replace(backbone, network=network.backbone)
+    head = card.head
     if (card.scheme, card.labels) != (scheme.stamp, scheme.keys):
-        network = start_network(backbone, card.head, seed, len(scheme.keys))
-    return Beginning(network, backbone, card.head, flip_average, scheme)
+        head = GAP_DENSE if head.get("kind") == IMPORTED else head
+        network = start_network(backbone, head, seed, len(scheme.keys))
+    return Beginning(network, backbone, head, flip_average, scheme)
 
 
 def start_network(backbone: Backbone, head: dict[str, Any], seed: int, classes: int = 4) -> Network:
