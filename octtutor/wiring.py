@@ -248,7 +248,7 @@ def build(
         progress=ProgressHandlers(
             Records(store, now, schemes=schemes), now, lambda: trained_on_by(settings.model_folders)
         ),
-        read=ReadHandlers(served, intake, practice.is_watched),
+        read=ReadHandlers(served, intake, practice.is_watched, schemes),
         service=Service(served, intake),
     )
     return build_page(rooms, urls)
@@ -294,7 +294,7 @@ def build_educators(
     quizzes = open_quizzes(archive, settings)
     scans = ScansHandlers(open_deck_contents(archive, settings), uploads, quizzes.naming)
     public = PublicSetsHandlers(open_public_sets(archive, settings), open_fetches(settings))
-    to_train = TrainingScans(store, images, settings.listings)
+    to_train = TrainingScans(store, images, settings.listings, open_schemes(settings))
     training = TrainHandlers(
         to_train,
         open_jobs(settings),
@@ -320,6 +320,8 @@ def build_educators(
         uploads,
         now,
         doorkeeper.local,
+        open_schemes(settings),
+        settings.schemes,
     )
     tabs = [
         lambda page: build_sessions_tab(page, sessions, require),

@@ -4,6 +4,7 @@ import numpy as np
 
 from octtutor.core.diagnosis import LABELS, by_label
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import OCT2017
 from octtutor.core.verdict import ScanVerdict, Standing, Verdict
 from octtutor.errors import ModelError
 
@@ -13,6 +14,7 @@ class ToldPredictor:
 
     def __init__(self, name: str = "told", digit: str = "0") -> None:
         self.name = name
+        self.scheme = OCT2017
         self.is_ready = True
         self.fault: str | None = None
         self.sha256: str | None = digit * 64

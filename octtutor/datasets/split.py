@@ -5,29 +5,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 
 HELD_OUT = 0.15
 """Share of each class that is held out, by patient, when no validation set is given."""
 
 
-def check_patients(labels: Sequence[str], patients: Sequence[str], least: int) -> None:
+def check_patients(
+    labels: Sequence[str],
+    patients: Sequence[str],
+    least: int,
+    keys: Sequence[str] = OCT2017_SCHEME.keys,
+) -> None:
     """Refuse scans of which a class has too few patients to train on.
 
     Args:
         labels: the label of each scan.
         patients: the patient of each scan.
         least: patients that every class must have; 2 where some are to be held out.
+        keys: of the classes.
 
     Raises:
         BadInputError: a class has fewer.
     """
-    for label in LABELS:
+    for label in keys:
         known = {p for p, own in zip(patients, labels, strict=True) if own == label}
         if not known:
             raise BadInputError(
-                f"Expected scans of every class: {', '.join(LABELS)}. Received none of {label}. "
+                f"Expected scans of every class: {', '.join(keys)}. Received none of {label}. "
                 f"Add some, in a folder named {label}."
             )
         if len(known) < least:
@@ -39,7 +45,10 @@ def check_patients(labels: Sequence[str], patients: Sequence[str], least: int) -
 
 
 def draw_held_out(
-    labels: Sequence[str], patients: Sequence[str], seed: int
+    labels: Sequence[str],
+    patients: Sequence[str],
+    seed: int,
+    keys: Sequence[str] = OCT2017_SCHEME.keys,
 ) -> tuple[list[int], list[int]]:
     """Split off `HELD_OUT` of each class by patient, so that both sides have every class.
 
@@ -49,7 +58,7 @@ def draw_held_out(
     Raises:
         BadInputError: the patients do not allow it.
     """
-    check_patients(labels, patients, least=2)
+    check_patients(labels, patients, 2, keys)
     both = split_by_patient(labels, patients, HELD_OUT, seed)
     for part in both:
         lacking = set(labels) - {labels[index] for index in part}

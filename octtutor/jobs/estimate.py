@@ -94,10 +94,10 @@ def measure(folder: Path, settings: Settings) -> Estimate:
 
     plan = to_plan(order, settings)
     with open_source(plan.data) as members:
-        scans = len(scans_of(members, plan.data))
+        scans = len(scans_of(members, plan.data, plan.naming))
     if plan.val is None:
         scans = round(scans * (1 - HELD_OUT))
-    beginning = plan.recipe.begin(plan.backbone)
+    beginning = plan.recipe.begin(plan.backbone, plan.scheme)
     batch = max(1, min(plan.recipe.batch, scans))
     once = 0.0
     if plan.recipe.on_cached_features:
@@ -113,16 +113,16 @@ def measure(folder: Path, settings: Settings) -> Estimate:
 
 def _seconds_a_step(beginning: Any, recipe: Any, batch: int) -> float:
     """Train a few batches of noise; return the median seconds of one, without the first."""
-    from octtutor.core.diagnosis import LABELS
     from octtutor.model.network.scan_set import ScanSet
     from octtutor.model.training.loop import Watch
     from octtutor.model.training.recipes import TrainingInput
 
-    n = max(_STEPS * batch, len(LABELS))
+    classes = len(beginning.scheme.keys)
+    n = max(_STEPS * batch, classes)
     side = beginning.how.size
     names = tuple(str(i) for i in range(n))
     noise = np.random.default_rng(0).integers(0, 255, (n, side, side), np.uint8)
-    scans = ScanSet(noise, np.arange(n) % len(LABELS), names, names, names, ())
+    scans = ScanSet(noise, np.arange(n) % classes, names, names, names, (), (), beginning.scheme)
     times: list[float] = []
     watch = Watch(on_batch=lambda done, total: times.append(time.perf_counter()))
     recipe.shortened().fit(TrainingInput(beginning, scans, watch=watch))

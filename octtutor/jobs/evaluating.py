@@ -20,6 +20,8 @@ from filelock import Timeout
 
 from octtutor.core.validation import read_json
 from octtutor.datasets.images import write_atomically
+from octtutor.datasets.schemes.naming import open_naming
+from octtutor.datasets.schemes.scheme_registry import Schemes
 from octtutor.errors import BadInputError, ModelError, OctTutorError, SettingsError
 from octtutor.jobs.following import Following
 from octtutor.jobs.job_folders import find_folder, in_turn, new_folder
@@ -70,6 +72,10 @@ class EvaluationOrder:
     by: str = ""
     deck: str = ""
     """Whose scans they are; empty where they are no deck's."""
+    scheme: str = ""
+    """Whose words the scans' labels are; empty: those of the model's scheme."""
+    schemes: str = ""
+    """The folder of one's own schemes; empty: there are none but those that ship."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,7 @@ def _evaluate(folder: Path) -> None:
             f"Expected the model {model.name!r} as it was ordered. It was replaced meanwhile. "
             "Evaluate again."
         )
+    schemes = Schemes(Path(order.schemes) if order.schemes else None)
     import_keras_quietly()
     from octtutor.model.measure.inspecting import inspect
 
@@ -214,6 +221,8 @@ def _evaluate(folder: Path) -> None:
         synthetic=order.synthetic,
         method=order.method,
         title=order.title,
+        naming=open_naming(schemes, order.scheme),
+        schemes=schemes,
     )
     kept = ("n", "patients", "accuracy", "accuracy_ci", "weighted_error", "leaky")
     follow.end({key: facts[key] for key in kept})

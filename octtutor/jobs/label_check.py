@@ -39,7 +39,7 @@ class KeptLabelChecks:
         listing = self._scans.listing([deck])
         kept = self._recall(listing)
         if not kept:
-            kept = self._doubt(listing, progress)
+            kept = self._doubt(deck, listing, progress)
             text = json.dumps([asdict(each) for each in kept])
             write_atomically(_beside(listing), text.encode())
         return kept
@@ -60,13 +60,16 @@ class KeptLabelChecks:
                 return ()
         return self._held[listing]
 
-    def _doubt(self, listing: Path, progress: Progress | None) -> tuple[DeckLabelIssue, ...]:
+    def _doubt(
+        self, deck: str, listing: Path, progress: Progress | None
+    ) -> tuple[DeckLabelIssue, ...]:
         import_keras_quietly()
         from octtutor.jobs.planning import open_cache, open_frozen
         from octtutor.model.measure.label_issues import find_label_issues, read_rows
 
         frozen = open_frozen("lite0", "imagenet", None, None, self._settings)
-        scans, rows = read_rows(listing, frozen, open_cache(self._settings), progress)
+        cache, naming = open_cache(self._settings), self._scans.naming([deck])
+        scans, rows = read_rows(listing, frozen, cache, progress, naming)
         return tuple(
             DeckLabelIssue(
                 each.name,

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from octtutor.datasets.schemes.naming import open_naming
+from octtutor.datasets.schemes.scheme_registry import Schemes
 from octtutor.jobs.training_order import TrainingOrder
 from octtutor.model.network.pretrained import Backbone, BackboneSource
 from octtutor.model.serve.model_registry import find_model
@@ -16,7 +18,7 @@ def to_plan(order: TrainingOrder, settings: Settings) -> TrainingPlan:
     """Turn an order into a plan.
 
     Raises:
-        BadInputError: the recipe or a setting is not known, or a value is not allowed.
+        BadInputError: the recipe, the scheme or a setting is not known, or a value not allowed.
         ModelError: the model to start from is not known.
     """
     start = find_model(order.start, settings.model_folders) if order.start else None
@@ -39,6 +41,7 @@ def to_plan(order: TrainingOrder, settings: Settings) -> TrainingPlan:
         folds=order.folds,
         leave_source_out=order.leave_source_out,
         name=order.title,
+        naming=open_naming(Schemes(settings.schemes), order.scheme),
         notes=order.notes,
     )
 

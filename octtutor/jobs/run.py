@@ -19,6 +19,8 @@ from typing import Any
 
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.listing import read_listing, write_listing
+from octtutor.datasets.schemes.naming import open_naming
+from octtutor.datasets.schemes.scheme_registry import Schemes
 from octtutor.errors import OctTutorError
 from octtutor.jobs.machine_load import read_machine_load
 from octtutor.jobs.queue import MODEL, RUN
@@ -180,11 +182,17 @@ def _closing_message(folder: Path, recipe: dict[str, Any]) -> str:
 def _compare(folder: Path, order: TrainingOrder, settings: Settings) -> None:
     """Compare the new model with the one that was in use, on the scans that were held out."""
     from octtutor.model.measure.comparison import compare, difference_maps, side_by_side
+    from octtutor.model.network.card import read_card
     from octtutor.model.serve.model_registry import find_model
 
     current = find_model(str(order.compare_with), settings.model_folders)
+    if read_card(current).scheme != read_card(folder / MODEL).scheme:
+        _log.info("not compared: %s knows other diagnoses", current.name)
+        return
     data = Path(order.val) if order.val else _held_out(folder, order)
-    facts = compare(current, folder / MODEL, data)
+    schemes = Schemes(settings.schemes)
+    naming = open_naming(schemes, order.scheme)
+    facts = compare(current, folder / MODEL, data, naming=naming, schemes=schemes)
     write_atomically(folder / COMPARISON, json.dumps(facts).encode())
     for number, item in enumerate(difference_maps(facts, current, folder / MODEL, data, 24)):
         write_atomically(folder / DIFFERING / f"{number:02d}.png", side_by_side(item))

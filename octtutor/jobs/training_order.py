@@ -29,6 +29,8 @@ class TrainingOrder:
     """Training scans: folder, ZIP, tar, or a list (CSV)."""
     val: str | None = None
     """Scans to measure on; without them a part of the patients is held out."""
+    scheme: str | None = None
+    """Whose diagnoses are learned, by name (`octtutor schemes list`); oct2017 by default."""
     hold_out: str | None = None
     """A list (CSV) of scans in --data to measure on, not to train on."""
     leaky: bool = False

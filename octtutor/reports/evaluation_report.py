@@ -7,15 +7,16 @@ shown, those of right answers while they are what the address points to (`:targe
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 import octtutor
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.images import write_atomically
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.errors import BadInputError, SettingsError
 from octtutor.model.explain.methods import DEFAULT_METHOD
 from octtutor.model.measure.gallery import Cell, GalleryScan
@@ -23,7 +24,7 @@ from octtutor.model.measure.inspection import Inspection, read_inspection
 from octtutor.model.network.scan_set import Progress
 from octtutor.reports.evaluation_tables import anchor, figure_parts, group_view, notes_view, title
 from octtutor.reports.evaluation_texts import EVALUATION
-from octtutor.reports.markup import joined, library, paragraph
+from octtutor.reports.markup import joined, library, palette, paragraph
 from octtutor.stats.network_figures import measure
 
 ASSETS = Path(__file__).parent / "assets"
@@ -42,6 +43,8 @@ def write_evaluation_report(
     on_corrupted: Progress | None = None,
     only: Path | None = None,
     method: str = DEFAULT_METHOD,
+    naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> dict[str, Any]:
     """Measure a model and write the report; nothing else is left.
 
@@ -54,6 +57,8 @@ def write_evaluation_report(
         on_corrupted: also measure on corrupted copies, and call this with (done, total) scans.
         only: a listing of the scans that are wanted.
         method: of the maps, a key of `octtutor.model.explain.methods.METHODS`.
+        naming: the scheme whose words the labels are; the network's own by default.
+        schemes: those at hand, the network's among them.
 
     Returns:
         What `octtutor.model.measure.inspecting.inspect` returns.
@@ -67,8 +72,19 @@ def write_evaluation_report(
 
     _check(out)
     with tempfile.TemporaryDirectory(prefix="octtutor-evaluation-") as place:
-        figures = inspect(folder, data, Path(place), progress, on_corrupted, only, None, method)
-        html = evaluation_report_html(read_inspection(Path(place)), now)
+        figures = inspect(
+            folder,
+            data,
+            Path(place),
+            progress,
+            on_corrupted,
+            only,
+            None,
+            method,
+            naming=naming,
+            schemes=schemes,
+        )
+        html = evaluation_report_html(read_inspection(Path(place)), now, schemes=schemes)
     write_atomically(out, html.encode("utf-8", "backslashreplace"))
     return figures
 
@@ -89,19 +105,23 @@ def _check(out: Path) -> None:
         ) from error
 
 
-def evaluation_report_html(found: Inspection, now: datetime, cited: str = "") -> str:
+def evaluation_report_html(
+    found: Inspection, now: datetime, cited: str = "", schemes: Schemes = SHIPPED
+) -> str:
     """Return an evaluation's report.
 
     Args:
         found: the evaluation.
         now: when the report is made, UTC.
         cited: HTML that says whose the scans are.
+        schemes: those at hand, the network's among them.
 
     Raises:
-        BadInputError: pictures of it are gone.
+        BadInputError: pictures of it are gone, or the network's scheme is not at hand.
     """
-    measures = measure(found.truth, found.chances, found.patients, OCT2017_SCHEME)
-    parts = figure_parts(found, measures, _link)
+    scheme = schemes.of(found.scheme)
+    measures = measure(found.truth, found.chances, found.patients, scheme)
+    parts = figure_parts(found, measures, partial(_link, found.labels))
     parts += [
         (EVALUATION["misses"], _misses(found)),
         (EVALUATION["right_scans"], _right(found)),
@@ -111,7 +131,8 @@ def evaluation_report_html(found: Inspection, now: datetime, cited: str = "") ->
         {"heading": heading, "content": content, "id": _id_of(heading)}
         for heading, content in parts
     ]
-    content = joined([notes_view(found), _HTML.sections(sections, "h2"), Markup(cited)])
+    colours = palette(".evaluation", scheme)
+    content = joined([colours, notes_view(found), _HTML.sections(sections, "h2"), Markup(cited)])
     style = "".join((ASSETS / name).read_text("utf-8") for name in ("report.css", "evaluate.css"))
     made = EVALUATION["made"].format(at=now, version=octtutor.__version__)
     purpose, to_print = EVALUATION["purpose"], EVALUATION["print"]
@@ -122,12 +143,12 @@ def evaluation_report_html(found: Inspection, now: datetime, cited: str = "") ->
     )
 
 
-def _link(cell: Cell, number: str, words: str) -> Markup:
-    return anchor(_anchor(cell), number, words)
+def _link(labels: Sequence[str], cell: Cell, number: str, words: str) -> Markup:
+    return anchor(_anchor(labels, cell), number, words)
 
 
-def _anchor(cell: Cell) -> str:
-    return "-".join(str(LABELS[index]) for index in cell)
+def _anchor(labels: Sequence[str], cell: Cell) -> str:
+    return "-".join(labels[index] for index in cell)
 
 
 def _misses(found: Inspection) -> Markup:
@@ -149,7 +170,7 @@ def _right(found: Inspection) -> Markup:
 def _cells(found: Inspection, wrong: bool) -> list[Cell]:
     """Return the cells with scans: errors by how many there are, right answers in order."""
     counts = found.figures["confusion"]
-    span = range(len(LABELS))
+    span = range(len(found.labels))
     cells = [(i, j) for i in span for j in span if (i != j) is wrong and counts[i][j]]
     return sorted(cells, key=lambda cell: -counts[cell[0]][cell[1]]) if wrong else cells
 
@@ -158,7 +179,7 @@ def _group(found: Inspection, cell: Cell, most: int) -> Markup:
     own: Sequence[GalleryScan] = [one for one in found.shown if one.cell == cell][:most]
     left = found.figures["confusion"][cell[0]][cell[1]] - len(own)
     said = EVALUATION["left_out"].format(n=left) if left else ""
-    return group_view(found, cell, own, said, _anchor(cell), EVALUATION["back"])
+    return group_view(found, cell, own, said, _anchor(found.labels, cell), EVALUATION["back"])
 
 
 def _id_of(heading: str) -> str:

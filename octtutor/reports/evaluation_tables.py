@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.core.scheme import OCT2017, Scheme
 from octtutor.model.measure.gallery import SCAN, Cell, GalleryScan
 from octtutor.model.measure.inspection import Inspection
 from octtutor.reports.evaluation_plots import calibration_svg, error_svg, roc_svg
 from octtutor.reports.evaluation_texts import EVALUATION, PUBLISHED_MODELS
-from octtutor.reports.markup import filled, hover, joined, library, paragraph
+from octtutor.reports.markup import filled, hover, joined, library, palette, paragraph
 from octtutor.reports.plots import number
 from octtutor.reports.progress_tables import Row, figure_table, hovered, with_interval
 from octtutor.stats.intervals import Figure, wilson
@@ -74,12 +73,14 @@ def _notes(found: Inspection) -> Iterable[str]:
     figures = found.figures
     if figures["synthetic"]:
         yield EVALUATION["synthetic"]
-    present = [str(label) for k, label in enumerate(LABELS) if (found.truth == k).any()]
-    missing = [str(label) for label in LABELS if label not in present]
+    labels = found.labels
+    present = [label for k, label in enumerate(labels) if (found.truth == k).any()]
+    missing = [label for label in labels if label not in present]
     if len(present) == 1:
         yield EVALUATION["one_class"].format(label=present[0])
     elif missing:
         yield EVALUATION["missing"].format(labels=", ".join(missing))
+    yield from _notes_on_mapping(figures.get("mapping"))
     if figures["patients"] == 1:
         yield EVALUATION["one_patient"]
     if found.nameless:
@@ -109,6 +110,19 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join([*plain, *more])
 
 
+def _notes_on_mapping(mapping: dict[str, Any] | None) -> Iterable[str]:
+    """Say what of another scheme was measured, and what could be neither right nor wrong."""
+    if mapping is None:
+        return
+    counted = ", ".join(
+        f"{key} {row['n']} as {row['as']}" for key, row in mapping["counted"].items()
+    )
+    yield EVALUATION["mapped"].format(scheme=mapping["scheme"], counted=counted)
+    for key, row in mapping["left_out"].items():
+        answers = ", ".join(f"{label} {n}" for label, n in row["answers"].items())
+        yield EVALUATION["not_mapped"].format(key=key, n=row["n"], answers=answers)
+
+
 def figure_parts(found: Inspection, measures: Measures, link: Link) -> list[Part]:
     """Return all figures, part by part.
 
@@ -126,7 +140,7 @@ def figure_parts(found: Inspection, measures: Measures, link: Link) -> list[Part
         (EVALUATION["sources"], _sources(found.figures)),
         (EVALUATION["error"], _error(measures)),
         (EVALUATION["overlap"], _overlap(found)),
-        (EVALUATION["corrupted"], _corrupted(found.figures)),
+        (EVALUATION["corrupted"], _corrupted(found.figures, measures.scheme)),
     ]
 
 
@@ -155,7 +169,9 @@ def evaluation_view(found: Inspection, measures: Measures, link: Link) -> Markup
     )
     tiles = [(with_interval(figure), EVALUATION[key]) for key, figure in shown]
     parts = figure_parts(found, measures, link)
-    return Markup(_HTML.page(title(found.figures), notes_view(found), tiles, parts))
+    return palette(".evaluation", measures.scheme) + Markup(
+        _HTML.page(title(found.figures), notes_view(found), tiles, parts)
+    )
 
 
 def box(content: str) -> Markup:
@@ -185,19 +201,22 @@ def anchor(name: str, n: str, words: str) -> Markup:
 
 def confusion_view(measures: Measures, link: Link) -> Markup:
     """Return the confusion matrix, whose numbers can be clicked."""
+    labels = measures.scheme.keys
     lines = [
-        (label, [_cell((row, column), counts, link) for column in range(len(LABELS))])
-        for row, (label, counts) in enumerate(zip(LABELS, measures.matrix, strict=True))
+        (label, [_cell((row, column), counts, link, labels) for column in range(len(labels))])
+        for row, (label, counts) in enumerate(zip(labels, measures.matrix, strict=True))
     ]
-    return Markup(_HTML.confusion(LABELS, lines, EVALUATION["confusion_note"]))
+    return Markup(_HTML.confusion(labels, lines, EVALUATION["confusion_note"]))
 
 
-def _cell(cell: Cell, counts: npt.NDArray[np.int64], link: Link) -> tuple[str, str]:
+def _cell(
+    cell: Cell, counts: npt.NDArray[np.int64], link: Link, labels: Sequence[str]
+) -> tuple[str, str]:
     """Return what kind of number it is, and the number."""
     n, of = int(counts[cell[1]]), int(counts.sum())
     if not n:
         return "", "0"
-    truth, label = (LABELS[index] for index in cell)
+    truth, label = (labels[index] for index in cell)
     share = wilson(n, of)
     words = EVALUATION["cell"].format(
         n=n, of=of, truth=truth, label=label, share=share, method=share.method
@@ -221,7 +240,7 @@ def _class_line(name: str, found: Detected) -> tuple[str, ...]:
 
 
 def _roc(measures: Measures) -> Markup:
-    plot = roc_svg(measures, OCT2017_SCHEME)
+    plot = roc_svg(measures, measures.scheme)
     if not plot:
         return paragraph(EVALUATION["roc_none"])
     return Markup(_HTML.noted(plot, "", EVALUATION["roc_note"]))
@@ -251,9 +270,10 @@ def _error(measures: Measures) -> Markup:
     urgent = measures.urgent
     figures = [measures.accuracy, urgent.sensitivity, urgent.specificity, measures.weighted_error]
     own = [EVALUATION["this"], *map(with_interval, [*figures, urgent.auroc])]
-    published = [(who, values, source) for who, *values, source in PUBLISHED_MODELS]
+    known = PUBLISHED_MODELS if measures.scheme.name == OCT2017.name else ()
+    published = [(who, values, source) for who, *values, source in known]
     names = [EVALUATION[key] for key in heads]
-    plot = error_svg(measures.weighted_error, OCT2017_SCHEME)
+    plot = error_svg(measures.weighted_error, measures.scheme)
     return Markup(_HTML.errors(plot, names, own, published, EVALUATION["error_note"]))
 
 
@@ -302,7 +322,8 @@ def _overlap(found: Inspection) -> Markup:
     return Markup(_HTML.noted(unlisted, _HTML.table((), lines), example))
 
 
-def _corrupted(figures: dict[str, Any]) -> Markup:
+def _corrupted(figures: dict[str, Any], scheme: Scheme) -> Markup:
+    normal = scheme.index(scheme.normal) if scheme.normal else None
     rough = figures.get("corrupted")
     if not rough:
         return Markup()
@@ -311,14 +332,12 @@ def _corrupted(figures: dict[str, Any]) -> Markup:
         for kind, levels in rough["kinds"].items()
     ]
     copies = rough["n"] * len(rough["kinds"]) * len(rough["severities"])
-    healthy = sum(figures["confusion"][LABELS.index(Diagnosis.NORMAL)]) * copies // rough["n"]
-    called = hovered(_of(rough["healthy_called_diseased"], healthy))
     right = hovered(_of(rough["accuracy"], copies))
-    said = (
-        joined([f"{EVALUATION['copies']}, {EVALUATION['accuracy'].lower()}", right], ": ")
-        + ". "
-        + joined([EVALUATION["healthy"], called], ": ")
-    )
+    said = joined([f"{EVALUATION['copies']}, {EVALUATION['accuracy'].lower()}", right], ": ")
+    if normal is not None:
+        healthy = sum(figures["confusion"][normal]) * copies // rough["n"]
+        called = hovered(_of(rough["healthy_called_diseased"], healthy))
+        said += ". " + joined([EVALUATION["healthy"], called], ": ")
     names = [EVALUATION["kind"], *rough["severities"]]
     return Markup(_HTML.corrupted(said, names, lines, EVALUATION["corrupted_note"]))
 
@@ -349,7 +368,7 @@ def group_view(
         anchor: in a file: what the matrix leads to.
         back: in a file: what is clicked to come back to the matrix.
     """
-    truth, label = (str(LABELS[index]) for index in cell)
+    truth, label = (found.labels[index] for index in cell)
     key = "group" if truth != label else "group_right"
     n = found.figures["confusion"][cell[0]][cell[1]]
     heading = EVALUATION[key].format(truth=truth, label=label)
@@ -363,7 +382,7 @@ def group_view(
 def _scan(found: Inspection, shown: GalleryScan) -> dict[str, Any]:
     chances, (truth, label) = found.chances[shown.place], shown.cell
     said = EVALUATION["answered"].format(
-        truth=LABELS[truth], label=LABELS[label], chance=float(chances[label])
+        truth=found.labels[truth], label=found.labels[label], chance=float(chances[label])
     )
     known = f"; {EVALUATION['trained']}" if found.trained_on[shown.place] else ""
     return {

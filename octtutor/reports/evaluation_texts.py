@@ -22,6 +22,10 @@ EVALUATION: dict[str, str] = {
     "not how it would read patients' scans.",
     "one_class": "All scans are {label}: sensitivity of the other classes, specificity of "
     "{label}, its ROC and kappa cannot be measured.",
+    "mapped": "The scans' labels are words of the scheme {scheme}. Measured over its mapping to "
+    "the model's: {counted}.",
+    "not_mapped": "{n} scans of {key} are left out: the model has no one word for it. It answered "
+    "{answers}.",
     "missing": "No scan of {labels}: what concerns these classes cannot be measured.",
     "one_patient": "All scans are of one patient: figures have no interval over patients and say "
     "nothing of other patients.",

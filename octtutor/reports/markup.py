@@ -15,6 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
+from octtutor.core.scheme import Scheme
+
 TEMPLATES = Path(__file__).parent / "templates"
 """Where the macros are that all templates may import."""
 _BETWEEN_TAGS = re.compile(r"(?<=[>}])[ \t]*\n\s*(?=[<{])")
@@ -57,6 +59,16 @@ _PARTS = library(__file__, "macros.html.j2")
 def hover(shown: object, said: str, small: str = "") -> Markup:
     """Return what is shown, what it says when it is hovered, and small print beside it."""
     return Markup(_PARTS.hover(shown, said, small))
+
+
+def palette(root: str, scheme: Scheme) -> Markup:
+    """Return styles that give what is named after a diagnosis, in lower case, its colour.
+
+    Args:
+        root: a CSS selector of the element in which they hold.
+        scheme: the list of diagnoses.
+    """
+    return Markup(_PARTS.palette(root, scheme.colours))
 
 
 def swatch(label: object, colour: str = "") -> Markup:

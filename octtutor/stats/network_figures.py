@@ -64,6 +64,8 @@ class Measures:
     brier: Figure
     calibration_error: Figure
     bins: tuple[Bin, ...]
+    scheme: Scheme
+    """The list of diagnoses."""
 
 
 def measure(truth: Ints, chances: Floats, patients: Sequence[str], scheme: Scheme) -> Measures:
@@ -93,6 +95,7 @@ def measure(truth: Ints, chances: Floats, patients: Sequence[str], scheme: Schem
         _by_patient(mean_by_patient(squares, patients), patients),
         _by_patient(_calibration_error(truth, chances, patients), patients),
         reliability_bins(truth, chances),
+        scheme,
     )
 
 

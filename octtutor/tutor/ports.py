@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import SchemeVersion
 from octtutor.core.verdict import Standing
 from octtutor.datasets.decode import Pixels
 
@@ -30,6 +31,14 @@ class Predictor(Protocol):
         """SHA-256 of the model's weights, None where its folder cannot be read."""
 
     @property
+    def scheme(self) -> SchemeVersion:
+        """The list of diagnoses that it knows.
+
+        Raises:
+            ModelError: its folder cannot be read.
+        """
+
+    @property
     def is_ready(self) -> bool:
         """Whether loading has ended, well or not."""
 
@@ -47,7 +56,7 @@ class Predictor(Protocol):
         """Answer and explain a scan uint8 (height, width), waiting for the model.
 
         Returns:
-            The prediction, and raw maps float32 (4, h, w), not negative, in LABELS order.
+            The prediction, and raw maps float32 (k, h, w), not negative, in its order.
 
         Raises:
             ModelError: the model cannot be used.

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from gradio.events import api as add_endpoint
 
-from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.model.explain.maps import overlay
 from octtutor.model.explain.methods import DEFAULT_METHOD, find_method
 from octtutor.model.explain.trust import WHAT_A_MAP_IS
-from octtutor.model.serve.library import ModelAnswer, parse_label
+from octtutor.model.serve.library import ModelAnswer
 from octtutor.ui.read.intake import Intake, OpenedItem
 from octtutor.ui.read.page import Models
 from octtutor.ui.shared.messages import or_message
@@ -56,14 +55,14 @@ class Service:
                 class or method.
         """
         picture, item = self._intake.read(scan, slice_index)
-        wanted = parse_label(label) if label else None
         how, model = str(method or DEFAULT_METHOD), self._models.current()
+        wanted = model.card.labels[model.card.index(str(label))] if label else None
         find_method(how)
         reply = _reply(model.predict(picture), picture, item)
-        explained = wanted or Diagnosis(reply["label"])
+        explained = wanted or reply["label"]
         level = model.explain(picture, explained, how)
         return reply | {
-            "explained": str(explained),
+            "explained": explained,
             "method": how,
             "evidence": bool(level.any()),
             "strongest": _strongest(level),

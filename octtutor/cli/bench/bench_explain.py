@@ -54,12 +54,12 @@ def explain(
 
     if masks is not None and data is None:
         raise typer.BadParameter("expected --data with it", param_hint="--masks")
-    wanted = read_class(label, "--label")
     check_methods(method or ())
     if slow := [name for name in method or METHODS if METHODS[name].slow]:
         note(f"{', '.join(slow)}: seconds a map; --method names those that are wanted")
     folder = find_folder(model, read_settings())
     engine = KerasEngine.open(folder)
+    wanted = read_class(label, "--label", engine.card.labels)
     with progress_bar("explaining") as progress:
         figures = bench_explain(engine, data, masks, wanted, method or (), limit, seed, progress)
     for reason, names in figures["left_out"].items():

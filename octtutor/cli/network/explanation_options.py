@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import typer
 
-from octtutor.core.diagnosis import Diagnosis
 from octtutor.model.explain.methods import METHODS
 
 
@@ -16,12 +15,18 @@ def check_methods(names: Sequence[str]) -> None:
             raise typer.BadParameter(f"expected {expected}, received {name}", param_hint="--method")
 
 
-def read_class(text: str | None, option: str) -> Diagnosis | None:
-    """Read a class that was given with an option; refuse, as wrong usage, what is none."""
+def read_class(text: str | None, option: str, labels: Sequence[str]) -> str | None:
+    """Read a class that was given with an option; refuse, as wrong usage, what is none.
+
+    Args:
+        text: the class, in small or capital letters.
+        option: what it was given with.
+        labels: of the model.
+    """
     if text is None:
         return None
-    if text.upper() not in Diagnosis.__members__:
+    if text.upper() not in labels:
         raise typer.BadParameter(
-            f"expected {', '.join(Diagnosis)}, received {text}", param_hint=option
+            f"expected {', '.join(labels)}, received {text}", param_hint=option
         )
-    return Diagnosis(text.upper())
+    return text.upper()

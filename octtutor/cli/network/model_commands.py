@@ -34,6 +34,8 @@ def list_(
             "accuracy": entry.card.figures.get("accuracy") if entry.card else None,
             "accuracy_ci": entry.card.figures.get("accuracy_ci") if entry.card else None,
             "figures_from": entry.card.figures_from if entry.card else None,
+            "scheme": entry.card.scheme.name if entry.card else None,
+            "labels": list(entry.card.labels) if entry.card else None,
             "answers_from": entry.card.answers_from if entry.card else None,
             "answered": entry.card.abstention.get("all") if entry.card else None,
             "weights_sha256": entry.card.weights_sha256 if entry.card else None,
@@ -77,25 +79,57 @@ def _engine(row: dict[str, Any]) -> str:
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="A model folder, a ZIP or tar of one, or the article's head.")
+        Path,
+        typer.Argument(
+            help="A model folder, a ZIP or tar of one, the article's head, or a Keras model "
+            "(.keras, .h5) with --preprocessing."
+        ),
     ],
     name: Annotated[str, typer.Option("--as", help="What the model will be called.")],
     backbone_weights: Annotated[
         str,
         typer.Option(help="For the article's head: imagenet, a Keras file without top, or none."),
     ] = "imagenet",
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Keras model: what its training made of grey values 0 to 255: "
+            "0..255, 1/255, -1..1, 127/128, mean-std or mean-bgr."
+        ),
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(help="Of a Keras model: whose diagnoses it answers with.")
+    ] = "oct2017",
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Of a Keras model: the diagnoses in the order of its answers, with commas; the "
+            "scheme's order by default."
+        ),
+    ] = "",
+    size: Annotated[
+        int | None, typer.Option(min=16, max=1024, help="Of a Keras model that leaves it open.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import a model from elsewhere; weights only, no code is run."""
     from octtutor.model.network.backend import import_keras_quietly
-    from octtutor.wiring import read_settings
-
-    import_keras_quietly()
-    from octtutor.model.publish.model_import import import_model
+    from octtutor.wiring import open_schemes, read_settings
 
     settings = read_settings()
+    asked = open_schemes(settings).get(scheme)
     settings.make_home()
-    card, folder = import_model(file, name, settings.model_folders, backbone_weights)
+    import_keras_quietly()
+    if preprocessing is not None:
+        from octtutor.model.publish.keras_import import KerasSource, import_keras
+
+        words = tuple(word.strip() for word in labels.split(",") if word.strip())
+        source = KerasSource(file, asked, words, preprocessing, size)
+        card, folder = import_keras(source, name, settings.model_folders)
+    else:
+        from octtutor.model.publish.model_import import import_model
+
+        card, folder = import_model(file, name, settings.model_folders, backbone_weights)
     if as_json:
         print_json({"name": card.name, "folder": str(folder), "notes": list(card.notes)})
         return
@@ -113,18 +147,23 @@ def models() -> None:
 def gauge(
     name: Annotated[str, typer.Argument(help="A model's name or folder.")],
     data: Annotated[Path, typer.Option(help="Scans like those it was trained on.")],
+    scheme: Annotated[
+        str | None, typer.Option(help="Whose words the scans' labels are; oct2017's by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Teach a model that has no gauge what its scans look like, so that it flags other pictures."""
+    from octtutor.datasets.schemes.naming import open_naming
     from octtutor.model.network.backend import import_keras_quietly
-    from octtutor.wiring import find_folder, read_settings
+    from octtutor.wiring import find_folder, open_schemes, read_settings
 
     import_keras_quietly()
     from octtutor.model.ood.ood_fitting import add_ood_detector
 
-    folder = find_folder(name, read_settings())
+    settings = read_settings()
+    folder, naming = find_folder(name, settings), open_naming(open_schemes(settings), scheme)
     with progress_bar("looking") as progress:
-        facts = add_ood_detector(folder, data, progress)
+        facts = add_ood_detector(folder, data, progress, naming)
     if as_json:
         print_json(facts)
         return

@@ -10,11 +10,11 @@ from octtutor.cli.network.explanation_options import check_methods, read_class
 from octtutor.cli.network.training_options import takes_an_order
 from octtutor.cli.output import Json, note, print_json, progress_bar
 from octtutor.core.verdict import Verdict
-from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.naming import open_naming
 from octtutor.jobs.training_order import TrainingOrder
 from octtutor.model.explain.methods import DEFAULT_METHOD, METHODS
 from octtutor.model.network.backend import import_keras_quietly
-from octtutor.model.network.card import Card
+from octtutor.model.network.card import Card, read_card
 from octtutor.model.training.recipes import settings_of
 from octtutor.model.training.recipes.features import HeadRecipe
 from octtutor.settings import DEFAULT
@@ -117,7 +117,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a model on scans with known truth."""
-    naming = _naming(scheme, bool(report or corrupted))
+    schemes = open_schemes(read_settings())
+    naming = open_naming(schemes, scheme)
     if report and cluster:
         raise typer.BadParameter("a report's maps are made here: give one", param_hint="--cluster")
     check_methods([method])
@@ -135,9 +136,10 @@ def evaluate(
         if report:
             from octtutor.reports.evaluation_report import write_evaluation_report as write
 
-            figures = write(report, folder, data, now(), reading, rough, only, method)
+            where = report, folder, data, now()
+            figures = write(*where, reading, rough, only, method, naming, schemes)
         else:
-            figures = measure(folder, data, reading, rough, only, workers, naming)
+            figures = measure(folder, data, reading, rough, only, workers, naming, schemes)
     if report:
         note(f"Written: {report}")
     if as_json:
@@ -255,10 +257,14 @@ def explain(
     if colours not in COLOURS:
         expected = " or ".join(COLOURS)
         raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
-    wanted, other = read_class(label, "--label"), read_class(against, "--against")
-    if other is not None and other is wanted:
-        raise typer.BadParameter("expected another class than --label", param_hint="--against")
     folder = find_folder(model, read_settings())
+    labels = read_card(folder).labels
+    wanted, other = (
+        read_class(label, "--label", labels),
+        read_class(against, "--against", labels),
+    )
+    if other is not None and other == wanted:
+        raise typer.BadParameter("expected another class than --label", param_hint="--against")
     with progress_bar("explaining", "step") as progress:
         facts = explain_path(
             folder, image, out, map_file, wanted, colours, method, other, progress, slice_
@@ -285,12 +291,6 @@ def _in_words(answer: dict[str, Any]) -> str:
 
 def _say_epoch(epoch: int, measures: dict[str, float]) -> None:
     note(f"epoch {epoch}: " + json.dumps({k: round(v, 4) for k, v in measures.items()}))
-
-
-def _naming(scheme: str | None, has_more: bool) -> Naming | None:
-    if scheme and has_more:
-        raise typer.BadParameter("not with --report or --corrupted", param_hint="--scheme")
-    return Naming(open_schemes(read_settings()).get(scheme)) if scheme else None
 
 
 def _say_mapping(facts: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from octtutor.cli.output import Json, note, print_json, progress_bar
-from octtutor.wiring import read_settings
+from octtutor.datasets.schemes.naming import open_naming
+from octtutor.wiring import open_schemes, read_settings
 
 if TYPE_CHECKING:
     from octtutor.model.publish.publishing import Change
@@ -77,6 +78,9 @@ def compare(
     maps: Annotated[
         Path | None, typer.Option(help="A new folder for the scans they differ on, with maps.")
     ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Whose words the labels are; the models' own by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare two models on the same scans: is the second better, worse, or not to be told?"""
@@ -88,9 +92,11 @@ def compare(
     from octtutor.wiring import find_folder
 
     settings = read_settings()
+    schemes = open_schemes(settings)
+    naming = open_naming(schemes, scheme)
     folders = find_folder(first, settings), find_folder(second, settings)
     with progress_bar("comparing") as progress:
-        comparison = compare_models(*folders, data, progress)
+        comparison = compare_models(*folders, data, progress, naming, schemes)
     if maps is not None:
         with progress_bar("explaining") as progress:
             comparison["maps"] = [

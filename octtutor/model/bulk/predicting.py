@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
 from octtutor.core.verdict import ScanVerdict
 from octtutor.datasets.decode import Pixels, read_bytes
 from octtutor.datasets.fetch import fetch, is_url
@@ -92,10 +91,10 @@ def explain_path(
     image: Path | str,
     out: Path,
     map_file: Path | None = None,
-    label: Diagnosis | None = None,
+    label: str | None = None,
     colours: str = "inferno",
     method: str = DEFAULT_METHOD,
-    against: Diagnosis | None = None,
+    against: str | None = None,
     progress: Progress | None = None,
     slice_: int | None = None,
 ) -> dict[str, Any]:
@@ -118,10 +117,12 @@ def explain_path(
         None), `method`, `evidence` (False when the map is all zero), `overlay`, `map`.
 
     Raises:
-        BadInputError: there is no such method, or the address cannot be fetched.
+        BadInputError: there is no such class or method, or the address cannot be fetched.
         BadScanError: the scan cannot be read, or there is no such slice.
         ModelError: the model cannot be loaded.
     """
+    card = read_card(folder)
+    named = [card.labels[card.index(one)] if one else None for one in (label, against)]
     picture, source = _read_one(str(image), slice_)
     engine, detector = KerasEngine.open(folder), open_ood_detector(folder)
     fed = engine.how.feed(picture)
@@ -130,8 +131,8 @@ def explain_path(
     verdict = judge(look_at(picture, fed.prepared), seen)
     steps = [step.text for step in fed.steps]
     answer = _to_answer(source, engine.card, output.probabilities[0], verdict, steps)
-    explained = label or Diagnosis(answer["label"])
-    wanted = [LABELS.index(one) for one in (explained, against) if one is not None]
+    explained, other = named[0] or answer["label"], named[1]
+    wanted = [card.index(one) for one in (explained, other) if one is not None]
     levels = explain(engine, picture, wanted, method, progress)
     level = levels[0]
     grey = picture.grey
@@ -142,8 +143,8 @@ def explain_path(
         write_atomically(map_file, buffer.getvalue())
     return answer | {
         **familiarity_fields(seen),
-        "explained": str(explained),
-        "against": str(against) if against else None,
+        "explained": explained,
+        "against": other,
         "method": method,
         "evidence": bool(level.any()),
         "overlay": str(out),
@@ -259,8 +260,8 @@ def _to_answer(
 ) -> dict[str, Any]:
     return {
         "source": source,
-        "label": str(LABELS[int(chances.argmax())]),
-        "probabilities": by_label(map(float, chances)),
+        "label": card.labels[int(chances.argmax())],
+        "probabilities": card.by_label(map(float, chances)),
         **verdict.as_fields(),
         **card.standing(chances, verdict.verdict),
         "preparation": list(steps),

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.model.explain.vjp import vector_jacobian_product
 
 if TYPE_CHECKING:
@@ -26,9 +25,9 @@ def gradcam(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floa
     """Compute raw maps of several classes for one scan (Selvaraju et al., ICCV 2017).
 
     Args:
-        head: from feature map (1, h, w, c) to logits (1, 4).
+        head: from feature map (1, h, w, c) to logits (1, k).
         features: float32 (h, w, c).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
 
     Returns:
         float32 (len(classes), h, w), not negative, in units of logit: the weights are the
@@ -41,9 +40,9 @@ def gradcam_plus_plus(head: keras.Model, features: Floats, classes: Sequence[int
     """Compute raw maps as Grad-CAM++ does (Chattopadhay et al., WACV 2018, equation 19).
 
     Args:
-        head: from feature map (1, h, w, c) to logits (1, 4).
+        head: from feature map (1, h, w, c) to logits (1, k).
         features: float32 (h, w, c).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
 
     Returns:
         float32 (len(classes), h, w), not negative.
@@ -75,5 +74,5 @@ def weighed(features: Floats, weights: Floats) -> Floats:
 
 
 def _slopes(head: keras.Model, features: Floats, classes: Sequence[int]) -> Floats:
-    one_each = np.eye(len(LABELS), dtype=np.float32)[list(classes)]
+    one_each = np.eye(head.output_shape[-1], dtype=np.float32)[list(classes)]
     return vector_jacobian_product(head)(features[None], one_each[:, None])[1][:, 0]

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.model.explain.vjp import joined, vector_jacobian_product
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def integrated_gradients(
     Args:
         engine: the network.
         prepared: uint8 (s, s).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
         progress: called with (done, total) steps.
 
     Returns:
@@ -61,7 +60,7 @@ def attribute(
     end = engine.how.to_input(prepared[None])
     start = engine.how.to_input(np.full_like(prepared, np.median(prepared))[None])
     backwards = vector_jacobian_product(joined(engine.network.backbone, engine.network.head))
-    directions = np.eye(len(LABELS), dtype=np.float32)[list(classes)][:, None]
+    directions = np.eye(len(engine.card.labels), dtype=np.float32)[list(classes)][:, None]
     total = np.zeros((len(classes), *end.shape[1:]), np.float32)
     for step in range(steps):
         total += backwards(start + (step + 0.5) / steps * (end - start), directions)[1][:, 0]

@@ -15,12 +15,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.model.explain.gradcam import weighed
 from octtutor.model.explain.vjp import vector_jacobian_product
 
 if TYPE_CHECKING:
     from octtutor.datasets.decode import Pixels
+    from octtutor.model.network.card import Card
     from octtutor.model.network.engine_contract import Engine
     from octtutor.model.network.scan_set import Progress
 
@@ -55,13 +55,13 @@ def layercam(
     Args:
         engine: the network.
         prepared: uint8 (s, s).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
 
     Returns:
         float32 (len(classes), h, w), not negative; of the feature map itself where the backbone
         has no such layer.
     """
-    directions = np.eye(len(LABELS), dtype=np.float32)[list(classes)]
+    directions = np.eye(len(engine.card.labels), dtype=np.float32)[list(classes)]
     found = run_stages(engine, prepared, directions)
     return _layercam(found[-2] if len(found) > 1 else found[-1])
 
@@ -78,13 +78,13 @@ def finecam(
     Args:
         engine: the network.
         prepared: uint8 (s, s).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
 
     Returns:
         float32 (len(classes), h, w), in [0, 1], as fine as the finest stage; where the backbone
         has no finer stage, that of the feature map.
     """
-    return _agreed(run_stages(engine, prepared, against_healthy(classes)))
+    return _agreed(run_stages(engine, prepared, against_healthy(engine.card, classes)))
 
 
 def finecam_each(engine: "Engine", prepared: "Pixels", classes: Sequence[int]) -> Floats:
@@ -93,7 +93,7 @@ def finecam_each(engine: "Engine", prepared: "Pixels", classes: Sequence[int]) -
     Args:
         engine: the network.
         prepared: uint8 (n, s, s).
-        classes: n indices into LABELS.
+        classes: n indices into the card's labels.
 
     Returns:
         float32 (n, h, w), in [0, 1].
@@ -102,28 +102,31 @@ def finecam_each(engine: "Engine", prepared: "Pixels", classes: Sequence[int]) -
     for start in range(0, len(prepared), AT_ONCE):
         # always as many, the last again: each other number would be compiled anew
         rows = np.arange(start, start + AT_ONCE).clip(max=len(prepared) - 1)
-        directions = against_healthy([classes[row] for row in rows])
+        directions = against_healthy(engine.card, [classes[row] for row in rows])
         batch = _run(engine, prepared[rows], directions[None])
         maps += [_agreed(_of(batch, row))[0] for row in range(min(AT_ONCE, len(prepared) - start))]
     return np.stack(maps)
 
 
-def against_healthy(classes: Sequence[int]) -> Floats:
-    """Return the direction of each class among the logits, float32 (len(classes), 4).
+def against_healthy(card: "Card", classes: Sequence[int]) -> Floats:
+    """Return the direction of each of k classes among the n logits, float32 (k, n).
 
-    A disease's is its logit less that of NORMAL: what makes it this and not a healthy eye.
-    That of NORMAL is its logit less the mean of the diseases'.
+    A disease's is its logit less that of the healthy class: what makes it this and not a healthy
+    eye. That of the healthy class is its logit less the mean of the diseases'; where the card
+    names none, each class's is so.
     """
-    healthy = LABELS.index(Diagnosis.NORMAL)
-    directions = np.eye(len(LABELS), dtype=np.float32)
-    directions[:, healthy] -= 1
-    directions[healthy] = -1 / (len(LABELS) - 1)
-    directions[healthy, healthy] = 1
+    healthy, n = card.healthy_index, len(card.labels)
+    directions = np.full((n, n), -1 / (n - 1), np.float32)
+    np.fill_diagonal(directions, 1)
+    if healthy is not None:
+        others = np.arange(n) != healthy
+        directions[others] = np.eye(n, dtype=np.float32)[others]
+        directions[others, healthy] = -1
     return directions[list(classes)]
 
 
 def run_stages(engine: "Engine", prepared: "Pixels", directions: Floats) -> list[StageGradients]:
-    """Run a scan forwards, and directions among the logits, float32 (k, 4), backwards.
+    """Run a scan forwards, and directions among the logits, float32 (k, classes), backwards.
 
     Returns:
         The stages from fine to coarse; the last is the feature map.
@@ -132,7 +135,7 @@ def run_stages(engine: "Engine", prepared: "Pixels", directions: Floats) -> list
 
 
 def _run(engine: "Engine", prepared: "Pixels", directions: Floats) -> list[_Batch]:
-    """Run scans, uint8 (n, s, s), forwards, and directions, float32 (k, n, 4), backwards."""
+    """Run n scans, uint8 (n, s, s), forwards, and directions, float32 (k, n, c), backwards."""
     first, *parts = _parts(engine.network.backbone, engine.network.head)
     x = first.predict_on_batch(engine.how.to_input(prepared))
     entries = [np.asarray(x, np.float32)]

@@ -147,7 +147,7 @@ def explain(
     Args:
         engine: the network.
         scan: uint8 (height, width), or a picture with what its file says of it.
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
         method: a key of METHODS.
         progress: called with (done, total) by methods that take their time.
 

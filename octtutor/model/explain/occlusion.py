@@ -52,7 +52,7 @@ def occlusion(
     Args:
         engine: the network.
         prepared: uint8 (s, s).
-        classes: indices into LABELS.
+        classes: indices into the card's labels.
         progress: called with (done, total) covers.
 
     Returns:
@@ -67,7 +67,7 @@ def occlusion(
 
 
 def _measure(engine: "Engine", prepared: "Pixels", progress: "Progress | None") -> Floats:
-    """Return the drop of every logit under every cover, float32 (4, n, n)."""
+    """Return the drop of every logit under every cover, float32 (k, n, n)."""
     side = len(prepared)
     count = min(MOST, max(1, round(side / STEP)))
     answer = joined(engine.network.backbone, engine.network.head).predict_on_batch

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.datasets.sources import find_scans, open_source
@@ -120,7 +119,7 @@ def _compare(keras: KerasEngine, exported: ExportedEngine, scan: ScanPicture, la
     prepared = keras.prepare(scan)[None]
     ours, theirs = keras.run(prepared), exported.run(exported.prepare(scan)[None])
     return _Pair(
-        None if label is None else LABELS.index(label),
+        keras.card.index(label) if label in keras.card.labels else None,
         int(ours.probabilities.argmax()),
         int(theirs.probabilities.argmax()),
         float(np.abs(ours.probabilities - theirs.probabilities).max()),
@@ -133,7 +132,7 @@ def _map_difference(
 ) -> float | None:
     if not exported.explains:
         return None
-    classes = range(len(LABELS))
+    classes = range(len(keras.card.labels))
     first, second = keras.gradcam(ours, classes), exported.gradcam(theirs, classes)
     return float(np.abs(first - second).max() / max(float(first.max()), 1e-12))
 

@@ -37,6 +37,7 @@ def describe(card: Card, network: "Network", quantised: str) -> dict[str, Any]:
         "name": card.name,
         "purpose": card.purpose,
         "labels": list(card.labels),
+        "scheme": {"name": card.scheme.name, "version": card.scheme.version},
         "input": {"name": SCAN, "dtype": "float32", "shape": _shape(network.backbone.input)},
         "outputs": {
             FEATURES: {"dtype": "float32", "shape": _shape(network.backbone.output)},

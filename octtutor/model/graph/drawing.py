@@ -47,7 +47,8 @@ def draw(network: Network, card: Card) -> Any:
     known |= _forward(crown, {id(network.head.input): features})
     logits = known[id(network.head.output)]
     pooled = op.reduce_mean(features, _ints(2, 3), False)
-    maps = _maps(network, trunk, crown, {key: _first(node) for key, node in known.items()})
+    first = {key: _first(node) for key, node in known.items()}
+    maps = _maps(network, card, trunk, crown, first)
     outputs = {LOGITS: logits, POOLED: pooled, **maps}
     return openvino.Model(
         [_named(node, name) for name, node in outputs.items()], [scan], "octtutor"
@@ -55,7 +56,11 @@ def draw(network: Network, card: Card) -> Any:
 
 
 def _maps(
-    network: Network, trunk: list[Placed], crown: list[Placed], known: dict[int, Node]
+    network: Network,
+    card: Card,
+    trunk: list[Placed],
+    crown: list[Placed],
+    known: dict[int, Node],
 ) -> dict[str, Node]:
     """Return the maps; `known` has what each step gives for the scan itself."""
     count = network.head.output.shape[-1]
@@ -63,7 +68,7 @@ def _maps(
     entry = id(network.head.input)
     slopes = _back(crown, {id(network.head.output): each}, known, [entry])[entry]
     features = known[id(network.backbone.output)]
-    directions = against_healthy(range(count))
+    directions = against_healthy(card, range(count))
     sent, mixed = _basis(directions)
     falling = _mix(slopes, directions[sent])
     cuts = [id(cut) for cut in stage_outputs(network.backbone)]

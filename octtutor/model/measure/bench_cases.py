@@ -79,7 +79,7 @@ def phantom_cases(limit: int | None, seed: int) -> CaseSource:
 
 
 def scan_cases(
-    data: Path, masks: Path | None, label: Diagnosis | None, limit: int | None, seed: int
+    data: Path, masks: Path | None, label: str | None, limit: int | None, seed: int
 ) -> CaseSource:
     """Return scans of a folder or archive, with masks where a folder of them is given."""
     if masks is not None and not masks.is_dir():

@@ -12,18 +12,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, PENALTY, by_label
+from octtutor.core.scheme import Scheme
 from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import ScanPicture
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
-from octtutor.datasets.sources import open_source, scans_of
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
+from octtutor.datasets.sources import open_source
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.explain.maps import lay_on_scan, overlay
 from octtutor.model.measure.evaluation import shared_with_training
-from octtutor.model.network.card import TRAINING_SCANS
+from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
+from octtutor.model.network.card import TRAINING_SCANS, Card, read_card
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.serve.engine import KerasEngine
 from octtutor.stats.figures import model_figures
@@ -53,7 +55,7 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Both models' answers and the facts of each scan; chances are float32 (n, 4)."""
+    """Both models' answers and the facts of each scan; chances are float32 (n, k)."""
 
     truth: npt.NDArray[np.int64]
     chances: tuple[Floats, Floats]
@@ -61,10 +63,16 @@ class _Answers:
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     unreadable: tuple[str, ...]
+    scheme: Scheme
 
 
 def compare(
-    first: Path, second: Path, data: Path, progress: Progress | None = None
+    first: Path,
+    second: Path,
+    data: Path,
+    progress: Progress | None = None,
+    naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> dict[str, Any]:
     """Compare two models on the same scans; the second is judged, as the new one.
 
@@ -76,6 +84,9 @@ def compare(
         second: the folder of the other, usually the new one.
         data: folder, ZIP or tar in OCT2017 layout.
         progress: called with (done, total).
+        naming: the scheme whose words the labels are; what it maps to the networks' is compared.
+            None: those of the networks' own scheme, of oct2017 the keys alone.
+        schemes: those at hand, the networks' among them.
 
     Returns:
         Ready for JSON: `verdict` (`better`, `worse`, `no difference`: the second beside the
@@ -85,23 +96,28 @@ def compare(
         `weighted_error_difference`: second minus first with `value`, `ci` (by patient, None where
         all resamples are equal), `p`, `method`; `mcnemar`; `differing`: each scan on which the
         answers differ (`source`, `sha256`, `truth`, and `first` and `second` with `label` and
-        `probabilities`).
+        `probabilities`); `labels` of both; `mapping`, what `MappedTruth.facts` returns, where there
+        is a naming.
 
     Raises:
         ModelError: a model cannot be loaded.
-        BadInputError: there is no readable scan, or one has no known label.
+        BadInputError: the models are of different schemes, there is no readable scan, or one has no
+            known label.
     """
     for folder in (first, second):
         shared_with_training(folder, (), ())  # a damaged list is said before the work, not after
+    cards = read_card(first), read_card(second)
+    mapped = MappedTruth(naming, _common_scheme(*cards, schemes))
     engines = KerasEngine.open(first), KerasEngine.open(second)
-    answers = _answer_all(engines, data, progress)
+    answers = _answer_all(engines, data, progress, mapped)
     sides = [
         _side(engine, folder, answers, chances)
         for engine, folder, chances in zip(engines, (first, second), answers.chances, strict=True)
     ]
     choices = [chances.argmax(axis=1) for chances in answers.chances]
     right = [choice == answers.truth for choice in choices]
-    costs = [np.array(PENALTY)[answers.truth, choice] for choice in choices]
+    matrix = np.array(answers.scheme.cost_rows)
+    costs = [matrix[answers.truth, choice] for choice in choices]
     test = mcnemar(*right)
     gain = right[1].astype(np.float64) - right[0]
     figures = {
@@ -119,6 +135,8 @@ def compare(
         ),
         "mcnemar": asdict(test),
         "differing": _differing(answers),
+        "labels": list(answers.scheme.keys),
+        **mapped.facts(),
     }
     return {"verdict": judge(figures), "verdict_words": in_words(figures), **figures}
 
@@ -247,13 +265,16 @@ def side_by_side(item: Differing, colours: str = "inferno") -> bytes:
 
 
 def _answer_all(
-    engines: tuple[KerasEngine, KerasEngine], data: Path, progress: Progress | None
+    engines: tuple[KerasEngine, KerasEngine],
+    data: Path,
+    progress: Progress | None,
+    mapped: MappedTruth,
 ) -> _Answers:
     rows: list[tuple[Member, str]] = []
     unreadable: list[str] = []
     parts: list[tuple[Floats, Floats]] = []
     with open_source(data) as members:
-        wanted = scans_of(members, data)
+        wanted = mapped.scans(members, data)
         batch: list[tuple[Pixels, Pixels]] = []
         for done, member in enumerate(wanted, start=1):
             try:
@@ -273,15 +294,25 @@ def _answer_all(
             f"Expected readable scans in {data.name!r}. None of {len(unreadable)} can be opened. "
             "Export them again."
         )
-    places = [member.place for member, _ in rows]
+    places, scheme = [member.place for member, _ in rows], mapped.network
     return _Answers(
-        np.array([LABELS.index(place.label) for place in places if place.label], np.int64),
+        np.array([scheme.index(str(place.label)) for place in places], np.int64),
         (np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])),
         tuple(p.patient or m.name for p, (m, _) in zip(places, rows, strict=True)),
         tuple(member.name for member, _ in rows),
         tuple(digest for _, digest in rows),
         tuple(unreadable),
+        scheme,
     )
+
+
+def _common_scheme(first: Card, second: Card, schemes: Schemes) -> Scheme:
+    if first.scheme != second.scheme:
+        raise BadInputError(
+            f"Expected two models of one scheme. {first.name!r} has {first.scheme.name!r}, "
+            f"{second.name!r} has {second.scheme.name!r}. Evaluate each with `octtutor evaluate`."
+        )
+    return scheme_of_card(first, schemes)
 
 
 def _answer(
@@ -297,7 +328,7 @@ def _side(engine: KerasEngine, folder: Path, answers: _Answers, chances: Floats)
     return {
         "model": engine.card.name,
         "model_sha256": engine.card.weights_sha256,
-        **model_figures(answers.truth, chances, answers.patients, OCT2017_SCHEME),
+        **model_figures(answers.truth, chances, answers.patients, answers.scheme),
         "overlap_with_training": shared,
         "leaky": any(shared.values()) if listed else None,
     }
@@ -318,18 +349,18 @@ def _differing(answers: _Answers) -> list[dict[str, Any]]:
         {
             "source": answers.names[place],
             "sha256": answers.hashes[place],
-            "truth": str(LABELS[answers.truth[place]]),
-            "first": _one(first[place]),
-            "second": _one(second[place]),
+            "truth": answers.scheme.keys[answers.truth[place]],
+            "first": _one(first[place], answers.scheme),
+            "second": _one(second[place], answers.scheme),
         }
         for place in places
     ]
 
 
-def _one(chances: Floats) -> dict[str, Any]:
+def _one(chances: Floats, scheme: Scheme) -> dict[str, Any]:
     return {
-        "label": str(LABELS[int(chances.argmax())]),
-        "probabilities": by_label(map(float, chances)),
+        "label": scheme.keys[int(chances.argmax())],
+        "probabilities": dict(zip(scheme.keys, map(float, chances), strict=True)),
     }
 
 
@@ -395,5 +426,5 @@ def _explain(
 def _map(engine: KerasEngine, picture: ScanPicture, label: str) -> Floats:
     fed = engine.how.feed(picture)
     output = engine.run(fed.scan[None])
-    index = [str(known) for known in LABELS].index(label)
+    index = engine.card.index(label)
     return lay_on_scan(engine.gradcam(output.features[0], [index])[0], fed)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, by_label
+from octtutor.core.scheme import Scheme
 from octtutor.core.verdict import Verdict
 from octtutor.datasets.listing import read_listing
 from octtutor.datasets.member import Member
 from octtutor.datasets.schemes.naming import Naming
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
-from octtutor.datasets.sources import open_source, scans_of
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME, SHIPPED, Schemes
+from octtutor.datasets.sources import open_source
 from octtutor.model.bulk.batches import Answering, Done, do_all
 from octtutor.model.bulk.cluster import Cluster, send_answering
-from octtutor.model.measure.mapped_truth import MappedTruth
+from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
 from octtutor.model.measure.robustness import measure_corrupted
 from octtutor.model.network.card import TRAINING_SCANS, Card, read_card
 from octtutor.model.network.scan_set import UNKNOWN, Progress, no_readable_scan
@@ -37,6 +37,7 @@ def evaluate(
     only: Path | None = None,
     cluster: Cluster | None = None,
     naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> dict[str, Any]:
     """Measure a model.
 
@@ -48,13 +49,14 @@ def evaluate(
         only: a listing of the scans that are wanted; all of them by default.
         cluster: whose workers are to answer the scans.
         naming: the scheme whose words the labels are; what it maps to the network's is measured.
-            None: the keys of oct2017 alone. Not with `on_corrupted`.
+            None: those of the network's own scheme, of oct2017 the keys alone.
+        schemes: those at hand, the network's among them.
 
     Returns:
         The figures of `model_figures`, and `by_source`, the same for each source where the list
         or table of the scans names sources; `answered`: `answers_from`, the probability from
         which on the model would answer by itself, what `answered_figures` says of that, and
-        `by_source`; `model`,
+        `by_source`; `model`, `scheme`, `scheme_version` and `labels` (the network's),
         `misclassified` (a list of `source`, `truth`, `label`, `probabilities`), `unreadable`,
         `overlap_with_training` (files and patients), and `leaky`: whether there is any, so that
         the figures are too good (None where
@@ -70,16 +72,16 @@ def evaluate(
         BadInputError: there is no readable scan with a label that the network knows, or its
             scheme and the naming's have no mapping.
     """
-    mapped = MappedTruth(naming) if naming else None
     card, trained = read_card(folder), trained_on(folder)
+    mapped = MappedTruth(naming, scheme_of_card(card, schemes))
     wanted = read_wanted(only)
     answers = _answer_all(folder, data, wanted, progress, cluster, mapped)
     figures = figures_of(card, trained, answers)
     figures |= answers.as_verdicts(card)
-    figures |= {"mapping": mapped.facts()} if mapped else {}
+    figures |= mapped.facts()
     if on_corrupted:
         engine = KerasEngine.open(folder)
-        figures["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted)
+        figures["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted, mapped)
     return figures
 
 
@@ -92,29 +94,29 @@ class ScoredAnswer:
     """Begins with `UNKNOWN` where nobody knows."""
     sha256: str
     truth: int
-    """Index into LABELS."""
+    """Index into the network's labels."""
     chances: npt.NDArray[np.float32]
-    """float32 (4,)."""
+    """float32 (k,)."""
     source: str = ""
     """Which hospital, device or set it is from; empty where nothing says so."""
     verdict: Verdict = Verdict.SCAN
 
     @property
     def label(self) -> int:
-        """The most probable class, an index into LABELS."""
+        """The most probable class, an index into the network's labels."""
         return int(self.chances.argmax())
 
     def is_wrong(self) -> bool:
         """Whether the model took it for another class."""
         return self.label != self.truth
 
-    def as_miss(self) -> dict[str, Any]:
-        """Return it as an entry of `misclassified`."""
+    def as_miss(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return it as an entry of `misclassified`; the keys are the network's."""
         return {
             "source": self.name,
-            "truth": str(LABELS[self.truth]),
-            "label": str(LABELS[self.label]),
-            "probabilities": by_label(self.chances.tolist()),
+            "truth": keys[self.truth],
+            "label": keys[self.label],
+            "probabilities": dict(zip(keys, self.chances.tolist(), strict=True)),
         }
 
 
@@ -132,13 +134,15 @@ class Answers:
     """Names of scans that do not look like those that the model knows."""
     verdicts: dict[str, list[str]] = field(default_factory=_no_verdicts)
     """Names of scans by verdict, but those that are called a scan."""
+    scheme: Scheme = OCT2017_SCHEME
+    """The network's list of diagnoses."""
 
     def truth(self) -> npt.NDArray[np.int64]:
-        """Return the true classes, int64 (n,), indices into LABELS."""
+        """Return the true classes, int64 (n,), indices into the network's labels."""
         return np.array([answer.truth for answer in self.known], np.int64)
 
     def chances(self) -> npt.NDArray[np.float32]:
-        """Return the probabilities, float32 (n, 4)."""
+        """Return the probabilities, float32 (n, k)."""
         return np.stack([answer.chances for answer in self.known])
 
     def take(self, member: Member, done: Done) -> ScoredAnswer | None:
@@ -151,7 +155,7 @@ class Answers:
             verdict = done.verdict.verdict if done.verdict else Verdict.SCAN
             if verdict is not Verdict.SCAN:
                 self.verdicts[str(verdict)].append(member.name)
-            patient, truth = place.patient or UNKNOWN + member.name, LABELS.index(place.label)
+            patient, truth = place.patient or UNKNOWN + member.name, self.scheme.index(place.label)
             facts = member.name, patient, str(done.sha256), truth, done.values, place.source
             self.known.append(ScoredAnswer(*facts, verdict))
             return self.known[-1]
@@ -189,15 +193,20 @@ def figures_of(card: Card, trained: TrainingSet | None, answers: Answers) -> dic
     return {
         "model": card.name,
         "model_sha256": card.weights_sha256,
-        **model_figures(answers.truth(), answers.chances(), patients, OCT2017_SCHEME),
+        "scheme": card.scheme.name,
+        "scheme_version": card.scheme.version,
+        "labels": list(card.labels),
+        **model_figures(answers.truth(), answers.chances(), patients, answers.scheme),
         "by_source": figures_by_source(
-            answers.truth(), answers.chances(), patients, sources, OCT2017_SCHEME
+            answers.truth(), answers.chances(), patients, sources, answers.scheme
         ),
         "answered": _answered(card, answers.known),
         "overlap_with_training": shared,
         "leaky": any(shared.values()) if trained is not None else None,
         "unreadable": answers.unreadable,
-        "misclassified": [answer.as_miss() for answer in answers.known if answer.is_wrong()],
+        "misclassified": [
+            answer.as_miss(card.labels) for answer in answers.known if answer.is_wrong()
+        ],
     }
 
 
@@ -224,17 +233,16 @@ def _answer_all(
     wanted: frozenset[str] | None,
     progress: Progress | None,
     cluster: Cluster | None,
-    mapped: MappedTruth | None,
+    mapped: MappedTruth,
 ) -> Answers:
-    answers = Answers([], [])
+    answers = Answers([], [], scheme=mapped.network)
     make = send_answering(folder, wanted) if cluster else partial(Answering, folder, wanted)
     with open_source(data) as members:
-        scans = scans_of(members, data, mapped.naming if mapped else None)
+        scans = mapped.scans(members, data)
         for member, done in do_all(make, scans, progress, cluster):
-            answers.take(mapped.translate(member, done) if mapped else member, done)
-    if mapped and not answers.known:
-        mapped.refuse_none(data)
+            answers.take(mapped.translate(member, done), done)
     if not answers.known:
+        mapped.refuse_none(data)
         raise no_readable_scan(data, len(answers.unreadable))
     return answers
 

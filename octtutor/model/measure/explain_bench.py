@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.model.explain.methods import DEFAULT_METHOD, METHODS, explain, find_method
 from octtutor.model.measure.bench_cases import (
@@ -70,7 +70,7 @@ def bench_explain(
     engine: KerasEngine,
     data: Path | None = None,
     masks: Path | None = None,
-    label: Diagnosis | None = None,
+    label: str | None = None,
     methods: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 2017,
@@ -126,7 +126,7 @@ def _measure(
     engine: KerasEngine,
     source: CaseSource,
     methods: Sequence[str],
-    label: Diagnosis | None,
+    label: str | None,
     seed: int,
     progress: Progress | None,
 ) -> tuple[dict[str, Row], list[bool]]:

@@ -22,7 +22,7 @@ SCAN = "scan"
 _QUALITY = [cv2.IMWRITE_WEBP_QUALITY, 62]
 Floats = npt.NDArray[np.float32]
 Cell = tuple[int, int]
-"""Truth and answer, indices into LABELS."""
+"""Truth and answer, indices into the network's labels."""
 
 
 @dataclass(frozen=True, slots=True)

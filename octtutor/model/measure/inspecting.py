@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import ScanPicture
-from octtutor.datasets.sources import open_source, scans_of
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
+from octtutor.datasets.sources import open_source
 from octtutor.errors import BadScanError
 from octtutor.model.bulk.batches import Answering, Ready, do_all
 from octtutor.model.explain.layercam import AT_ONCE
@@ -30,7 +31,9 @@ from octtutor.model.measure.evaluation import (
 )
 from octtutor.model.measure.gallery import Cell, Gallery, shrink
 from octtutor.model.measure.inspection import PICTURES, write_inspection
+from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
 from octtutor.model.measure.robustness import measure_corrupted
+from octtutor.model.network.card import read_card
 from octtutor.model.network.preprocess import FedScan
 from octtutor.model.network.scan_set import Progress, no_readable_scan
 from octtutor.model.network.training_set import TrainingSet
@@ -49,6 +52,8 @@ def inspect(
     synthetic: bool | None = None,
     method: str = DEFAULT_METHOD,
     title: str | None = None,
+    naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> dict[str, Any]:
     """Measure a model in one pass, and keep answers and pictures with maps.
 
@@ -64,6 +69,8 @@ def inspect(
         synthetic: whether the scans are computer-made; None: as their `cases.csv` says.
         method: of the maps, a key of `octtutor.model.explain.methods.METHODS`.
         title: what the scans are called; the name of `data` by default.
+        naming: as in `evaluate`.
+        schemes: as in `evaluate`.
 
     Returns:
         What `evaluate` returns, and `source`, `synthetic`, `method` and `method_shows` (of the
@@ -76,30 +83,33 @@ def inspect(
         SettingsError: the folder cannot be written.
     """
     trained, wanted, chosen = trained_on(folder), read_wanted(only), find_method(method)
-    gallery, answers = Gallery(place / PICTURES), Answers([], [])
+    mapped = MappedTruth(naming, scheme_of_card(read_card(folder), schemes))
+    gallery, answers = Gallery(place / PICTURES), Answers([], [], scheme=mapped.network)
     waiting: list[_Waiting] = []
     at_once = AT_ONCE if chosen.each else 1
     with open_source(data) as members:
-        scans = scans_of(members, data)
+        scans = mapped.scans(members, data)
         made = _is_synthetic(members) if synthetic is None else synthetic
         seeing = _Seeing(folder, wanted)
         engine = seeing.engine
         for member, done in do_all(lambda: seeing, scans, progress):
-            answer = answers.take(member, done)
-            if answer is not None:
-                one = _Waiting(len(answers.known) - 1, answer, seeing.seen.popleft())
+            seen = None if done.values is None else seeing.seen.popleft()
+            answer = answers.take(mapped.translate(member, done), done)
+            if answer is not None and seen is not None:
+                one = _Waiting(len(answers.known) - 1, answer, seen)
                 if sum(len(each.classes) for each in (*waiting, one)) > at_once:
                     _show(engine, method, gallery, waiting)
                 waiting += [one] if one.is_wanted(gallery) else []
         _show(engine, method, gallery, waiting)
     if not answers.known:
+        mapped.refuse_none(data)
         raise no_readable_scan(data, len(answers.unreadable))
     figures = figures_of(engine.card, trained, answers)
     figures |= {"source": title or data.name, "synthetic": made}
     figures |= {"method": chosen.title, "method_shows": chosen.shows}
-    figures |= answers.as_verdicts(engine.card)
+    figures |= answers.as_verdicts(engine.card) | mapped.facts()
     if on_corrupted:
-        figures["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted)
+        figures["corrupted"] = measure_corrupted(engine, data, on_corrupted, wanted, mapped)
     write_inspection(place, figures, _rows(answers, trained), gallery.shown())
     return figures
 
@@ -161,7 +171,7 @@ def _show(engine: KerasEngine, method: str, gallery: Gallery, waiting: list[_Wai
         if one.is_wanted(gallery):  # the others may have taken its room
             small = one.seen.small
             maps = {
-                str(LABELS[index]): lay_on_scan(
+                engine.card.labels[index]: lay_on_scan(
                     level, one.seen.fed, (small.shape[0], small.shape[1])
                 )
                 for index, level in zip(one.classes, raw, strict=True)
@@ -202,5 +212,6 @@ def _rows(answers: Answers, trained: TrainingSet | None) -> Iterator[tuple[Any, 
         known = trained is not None and (
             one.sha256 in trained.files or one.patient in trained.patients
         )
-        facts = one.name, one.patient, one.sha256, LABELS[one.truth], LABELS[one.label]
+        keys = answers.scheme.keys
+        facts = one.name, one.patient, one.sha256, keys[one.truth], keys[one.label]
         yield (*facts, *(f"{chance:.9g}" for chance in one.chances), int(known))

@@ -16,16 +16,17 @@ import numpy.typing as npt
 import pydantic.dataclasses
 from pydantic import TypeAdapter
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.scheme import OCT2017, SchemeVersion
 from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.datasets.images import write_atomically
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.model.measure.gallery import GalleryScan
 from octtutor.model.network.scan_set import UNKNOWN
 
 FIGURES, ANSWERS, PICTURES = "figures.json", "answers.csv", "pictures"
 Floats = npt.NDArray[np.float32]
-_COLUMNS = ("name", "patient", "sha256", "truth", "answer", *map(str, LABELS), "trained_on")
+_COLUMNS = ("name", "patient", "sha256", "truth", "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,25 @@ class Inspection:
     figures: dict[str, Any]
     """The keys of `evaluate`, and `source`, `synthetic`, `method` and `unfamiliar`."""
     truth: npt.NDArray[np.int64]
-    """int64 (n,), indices into LABELS."""
+    """int64 (n,), indices into `labels`."""
     chances: Floats
-    """float32 (n, 4)."""
+    """float32 (n, k)."""
     patients: tuple[str, ...]
     names: tuple[str, ...]
     trained_on: npt.NDArray[np.bool_]
     """bool (n,): the model was trained on the file, or on another of its patient."""
     shown: tuple[GalleryScan, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The keys of the network's scheme; those of before there were schemes are oct2017's."""
+        return _labels_of(self.figures)
+
+    @property
+    def scheme(self) -> SchemeVersion:
+        """The network's scheme."""
+        name = self.figures.get("scheme", OCT2017.name)
+        return SchemeVersion(str(name), int(self.figures.get("scheme_version", OCT2017.version)))
 
     @property
     def nameless(self) -> int:
@@ -83,7 +95,8 @@ def write_inspection(
         place: the folder.
         figures: see `Inspection`.
         rows: of each answer what `answers.csv` holds: name, patient, SHA-256, truth, answer, the
-            four probabilities, and 1 where the model was trained on it, else 0.
+            probabilities in the order of `figures["labels"]`, and 1 where the model was trained on
+            it, else 0.
         shown: whose pictures were kept.
 
     Raises:
@@ -91,7 +104,7 @@ def write_inspection(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow((*_COLUMNS, *_labels_of(figures), "trained_on"))
     writer.writerows([guarded(str(cell)) for cell in row] for row in rows)
     write_atomically(place / ANSWERS, text.getvalue().encode("utf-8", "backslashreplace"))
     kept = [[one.place, *one.cell, *one.names] for one in shown]
@@ -110,11 +123,12 @@ def read_inspection(folder: Path) -> Inspection:
         kept = TypeAdapter(_KeptFigures).validate_python(raw)
         with (folder / ANSWERS).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        labels = _labels_of(kept.figures)
         return Inspection(
             folder,
             kept.figures,
-            np.array([LABELS.index(row["truth"]) for row in rows], np.int64),
-            np.array([[row[label] for label in LABELS] for row in rows], np.float32),
+            np.array([labels.index(row["truth"]) for row in rows], np.int64),
+            np.array([[row[label] for label in labels] for row in rows], np.float32),
             tuple(unguarded(row["patient"]) for row in rows),
             tuple(unguarded(row["name"]) for row in rows),
             np.array([row["trained_on"] == "1" for row in rows], bool),
@@ -122,6 +136,10 @@ def read_inspection(folder: Path) -> Inspection:
         )
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise _gone(folder) from error
+
+
+def _labels_of(figures: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(map(str, figures.get("labels", OCT2017_SCHEME.keys)))
 
 
 def _to_shown(row: tuple[int | str, ...]) -> GalleryScan:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from octtutor.core.validation import explain
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.stats.pairs import McNemar
 
@@ -28,7 +29,7 @@ class ComparedModel:
     weighted_error: float
     weighted_error_ci: Limits
     confusion: tuple[tuple[int, ...], ...]
-    """Truth by answer, in LABELS order."""
+    """Truth by answer, in the order of the models' labels."""
     leaky: bool | None
     """None where the model does not list what it was trained on."""
 
@@ -75,6 +76,7 @@ class KeptComparison:
     weighted_error_difference: ModelDifference
     mcnemar: McNemar
     differing: tuple[DifferingScan, ...]
+    labels: tuple[str, ...] = OCT2017_SCHEME.keys
 
 
 def read_comparison(folder: Path) -> KeptComparison | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.datasets.schemes.naming import Naming
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.network.pretrained import Backbone
@@ -40,8 +40,8 @@ class CheckedLabel:
     name: str
     sha256: str
     patient: str
-    label: Diagnosis
-    likely: Diagnosis
+    label: str
+    likely: str
     """The most probable class but the label."""
     self_confidence: float
     """Probability of the label, 0 to 1."""
@@ -60,7 +60,7 @@ class LabelIssues:
     noise: float
     """Estimated share of wrong labels, 0 to 1."""
     joint: tuple[tuple[float, ...], ...]
-    """Estimated distribution: rows the label, columns the truth, both in LABELS order."""
+    """Estimated distribution: rows the label, columns the truth, both in its order."""
     folds: int
     strength: float
     """Inverse regularisation of the head."""
@@ -69,7 +69,11 @@ class LabelIssues:
 
 
 def read_rows(
-    path: Path, backbone: Backbone, cache: FeatureCache, progress: Progress | None = None
+    path: Path,
+    backbone: Backbone,
+    cache: FeatureCache,
+    progress: Progress | None = None,
+    naming: Naming | None = None,
 ) -> tuple[ScanSet, Floats]:
     """Read scans and their pooled features, from the cache where it has them.
 
@@ -78,6 +82,7 @@ def read_rows(
         backbone: frozen; must not have been trained on these scans.
         cache: where features are kept.
         progress: called with (done, total) scans while features are computed.
+        naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
 
     Returns:
         The scans, whose patients are near-duplicate groups where nobody knows them, and their
@@ -87,7 +92,7 @@ def read_rows(
         BadInputError: there is no readable scan, or one has no known label.
         SettingsError: the features do not fit into the cache.
     """
-    scans, _ = load_scans(path, backbone.how).grouped()
+    scans, _ = load_scans(path, backbone.how, naming=naming).grouped()
     features = cache.features_of(backbone, scans.scans, scans.hashes, True, False, progress)
     rows = features.take(np.arange(len(scans.names)))
     return scans, rows.reshape(len(rows), -1).astype(np.float64)
@@ -98,7 +103,7 @@ def fit_head(rows: Floats, labels: Ints, strength: float = STRENGTHS[-1]) -> Any
 
     Args:
         rows: float64 (n, c).
-        labels: int64 (n,), index into LABELS, at least two different ones.
+        labels: int64 (n,), index into the scheme's keys, at least two different ones.
         strength: inverse of the regularisation.
 
     Returns:
@@ -112,29 +117,33 @@ def fit_head(rows: Floats, labels: Ints, strength: float = STRENGTHS[-1]) -> Any
     return make_pipeline(StandardScaler(), head).fit(rows, labels)
 
 
-def chances(head: Any, rows: Floats) -> Floats:
-    """Return probabilities, float64 (n, 4), rows sum to 1; 0 for a class the head never saw."""
-    found = np.zeros((len(rows), len(LABELS)))
+def chances(head: Any, rows: Floats, classes: int = 4) -> Floats:
+    """Return probabilities, float64 (n, classes), rows sum to 1; 0 for one the head never saw."""
+    found = np.zeros((len(rows), classes))
     found[:, head.classes_] = head.predict_proba(rows)
     return found
 
 
-def out_of_fold(rows: Floats, labels: Ints, folds: list[list[int]], strength: float) -> Floats:
+def out_of_fold(
+    rows: Floats, labels: Ints, folds: list[list[int]], strength: float, classes: int = 4
+) -> Floats:
     """Return what a head that was fitted on the other folds says of each scan.
 
     Args:
         rows: float64 (n, c).
-        labels: int64 (n,), index into LABELS.
+        labels: int64 (n,), index into the scheme's keys.
         folds: indices of each fold, no patient in two.
         strength: inverse of the regularisation.
+        classes: how many there are.
 
     Returns:
-        float64 (n, 4), rows sum to 1.
+        float64 (n, classes), rows sum to 1.
     """
-    found = np.zeros((len(rows), len(LABELS)))
+    found = np.zeros((len(rows), classes))
     for fold in folds:
         others = np.setdiff1d(np.arange(len(rows)), fold)
-        found[fold] = chances(fit_head(rows[others], labels[others], strength), rows[fold])
+        head = fit_head(rows[others], labels[others], strength)
+        found[fold] = chances(head, rows[fold], classes)
     return found
 
 
@@ -172,17 +181,18 @@ def find_label_issues(
 
 
 def cross_validated(scans: ScanSet, rows: Floats, folds: int, seed: int) -> tuple[Floats, float]:
-    """Return the probabilities, float64 (n, 4), that fit the given labels best, and the strength.
+    """Return the probabilities, float64 (n, k), that fit the given labels best, and the strength.
 
     Raises:
         BadInputError: all scans have one label, or a label has fewer patients than folds.
     """
     if len(np.unique(scans.truth)) < 2:
         raise BadInputError(
-            f"Expected scans of two classes or more. All are {LABELS[scans.truth[0]]}. Add others."
+            f"Expected scans of two classes or more. All are {scans.labels[0]}. Add others."
         )
-    cut = split_folds([LABELS[index] for index in scans.truth], scans.patients, folds, seed)
-    tried = {strength: out_of_fold(rows, scans.truth, cut, strength) for strength in STRENGTHS}
+    cut = split_folds(scans.labels, scans.patients, folds, seed)
+    classes = len(scans.scheme.keys)
+    tried = {s: out_of_fold(rows, scans.truth, cut, s, classes) for s in STRENGTHS}
     best = min(tried, key=lambda strength: _loss(scans.truth, tried[strength]))
     return tried[best], best
 
@@ -203,8 +213,8 @@ def _checked_labels(
             scans.names[index],
             scans.hashes[index],
             scans.patients[index],
-            LABELS[labels[index]],
-            LABELS[likely[index]],
+            scans.scheme.keys[labels[index]],
+            scans.scheme.keys[likely[index]],
             float(sure[index]),
             float(margins[index]),
             bool(suspects[index]),

@@ -1,24 +1,28 @@
 """A model's card: what it is, what it was trained on, what it scored. `card.json` beside it."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.scheme import FEWEST, MOST, OCT2017, SchemeVersion
 from octtutor.core.validation import read_json
 from octtutor.core.verdict import Verdict
-from octtutor.errors import ModelError
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.errors import BadInputError, ModelError
 
+T = TypeVar("T")
 CARD = "card.json"
 TRAINING_SCANS = "training_scans.csv"
 WEIGHTS = "weights.safetensors"
 FAMILIARITY = "familiarity.safetensors"
 """What scans that the model knows are like (see `octtutor.model.ood.ood_score`)."""
+_LABEL = re.compile(r"[A-Z][A-Z0-9_]{0,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Card:
 
     name: str
     labels: tuple[str, ...]
+    """The keys of its scheme's diagnoses, in order."""
     input_size: int
     preprocessing: dict[str, str | dict[str, float]]
     backbone: dict[str, str]
@@ -58,6 +63,35 @@ class Card:
     graph: dict[str, Any] = Field(default_factory=dict)
     """The graph by which OpenVINO serves it (`octtutor.model.graph.graph_file`), or why there is
     none; empty where nobody has tried to make one."""
+
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that it was trained on; models of before there were schemes: oct2017's.
+    """
+    healthy: str | None = "NORMAL"
+    """Which of the labels is no disease; None where its scheme has none."""
+
+    @property
+    def healthy_index(self) -> int | None:
+        """The place among the labels of the one that is no disease."""
+        return None if self.healthy is None else self.labels.index(self.healthy)
+
+    def by_label(self, values: Iterable[T]) -> dict[str, T]:
+        """Name values, given in the order of the labels, by them."""
+        return dict(zip(self.labels, values, strict=True))
+
+    def index(self, word: str) -> int:
+        """Return the place of a label, in small or capital letters.
+
+        Raises:
+            BadInputError: it is none of them.
+        """
+        found = str(word).strip().upper()
+        if found not in self.labels:
+            raise BadInputError(
+                f"Expected a class: {', '.join(self.labels)}. Received {str(word)[:40]!r}. Give "
+                "one of them, or none for the model's answer."
+            )
+        return self.labels.index(found)
 
     @property
     def is_calibrated(self) -> bool:
@@ -96,7 +130,7 @@ def read_card(folder: Path) -> Card:
     """Read a model folder's card.
 
     Raises:
-        ModelError: it is missing, no JSON, incomplete, or for other labels.
+        ModelError: it is missing, no JSON, incomplete, or its labels are no scheme's.
     """
     try:
         data = (folder / CARD).read_bytes()
@@ -108,12 +142,25 @@ def read_card(folder: Path) -> Card:
     except OSError as error:
         raise _refuse(folder.name, f"It cannot be read ({error}).") from error
     card = read_json(Card, data, lambda why: _refuse(folder.name, why))
-    if card.labels != tuple(LABELS):
-        raise ModelError(
-            f"Expected a model for {', '.join(LABELS)}, in this order. {folder.name!r} is for "
-            f"{', '.join(card.labels)[:200]}. Use a model made for these labels."
-        )
+    _check_labels(card, folder.name)
     return card
+
+
+def _check_labels(card: Card, name: str) -> None:
+    keys = OCT2017_SCHEME.keys
+    if card.scheme == OCT2017 and card.labels != keys:
+        raise ModelError(
+            f"Expected a model for {', '.join(keys)}, in this order, or one that names its "
+            f"scheme. {name!r} is for {', '.join(card.labels)[:200]}. Use a model made for these "
+            "labels, or train it again with --scheme."
+        )
+    known = set(card.labels)
+    if not FEWEST <= len(known) == len(card.labels) <= MOST or not all(
+        _LABEL.fullmatch(label) for label in card.labels
+    ):
+        raise _refuse(name, f"Its labels are {', '.join(card.labels)[:120]!r}.")
+    if card.healthy is not None and card.healthy not in known:
+        raise _refuse(name, f"Its healthy label {card.healthy[:40]!r} is none of its labels.")
 
 
 def _refuse(name: str, why: str) -> ModelError:

@@ -75,8 +75,8 @@ class Output:
     """What a forward pass gives.
 
     `features` float32 (n, h, w, c), or only their mean over the places, (n, 1, 1, c), where the
-    engine keeps no more, and `logits` float32 (n, 4) are of the scans as they are;
-    `probabilities` float32 (n, 4) are the answer, averaged with the mirrored scans where the
+    engine keeps no more, and `logits` float32 (n, k) are of the scans as they are;
+    `probabilities` float32 (n, k) are the answer, averaged with the mirrored scans where the
     card says so.
     """
 

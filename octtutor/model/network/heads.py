@@ -6,7 +6,6 @@ from typing import Any
 import keras
 from keras import layers
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.errors import ModelError
 
 GAP, CONV = "gap-dense", "conv-flatten"
@@ -15,7 +14,7 @@ CONV_FLATTEN: dict[str, Any] = {"kind": CONV, "filters": 64, "dropout": 0.5}
 _WIDEST = 8192
 
 
-def build_head(head: Mapping[str, Any], shape: tuple[int, ...]) -> keras.Model:
+def build_head(head: Mapping[str, Any], shape: tuple[int, ...], classes: int = 4) -> keras.Model:
     """Build a head with random weights.
 
     Args:
@@ -25,9 +24,10 @@ def build_head(head: Mapping[str, Any], shape: tuple[int, ...]) -> keras.Model:
             convolution without bias, batch normalisation without scale, ReLU, dropout,
             flatten, dense.
         shape: of the feature map, (h, w, c).
+        classes: how many diagnoses it tells apart.
 
     Returns:
-        A model from float32 (n, h, w, c) to logits float32 (n, 4).
+        A model from float32 (n, h, w, c) to logits float32 (n, classes).
 
     Raises:
         ModelError: the kind is not known, or a setting is out of bounds.
@@ -39,7 +39,7 @@ def build_head(head: Mapping[str, Any], shape: tuple[int, ...]) -> keras.Model:
         )
     features = keras.Input(shape, name="features")
     x = build(features, head)
-    return keras.Model(features, layers.Dense(len(LABELS), name="logits")(x), name="head")
+    return keras.Model(features, layers.Dense(classes, name="logits")(x), name="head")
 
 
 def pools_first(head: Mapping[str, Any]) -> bool:

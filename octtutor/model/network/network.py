@@ -11,13 +11,14 @@ from octtutor.errors import ModelError
 from octtutor.model.network.backbones import build_backbone, settle, stable_variables
 from octtutor.model.network.card import Card
 from octtutor.model.network.heads import build_head
+from octtutor.model.network.imported.layer_steps import IMPORTED, build_rooms, read_steps
 
 GAP_DENSE: dict[str, Any] = {"kind": "gap-dense", "dropout": 0.2}
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A backbone (scan to feature map) and a head (feature map to four logits)."""
+    """A backbone (scan to feature map) and a head (feature map to a logit for each class)."""
 
     backbone: keras.Model
     head: keras.Model
@@ -60,28 +61,36 @@ class Network:
         settle(self.backbone)
 
 
-def build_network(backbone: str, head: dict[str, Any], size: int) -> Network:
+def build_network(backbone: str, head: dict[str, Any], size: int, classes: int = 4) -> Network:
     """Build an architecture without weights.
 
     Args:
         backbone: `lite0`, or a name of keras.applications as it is spelled there.
         head: its kind and settings, as in a card (see `build_head`).
         size: side of the input, pixels.
+        classes: how many diagnoses it tells apart.
 
     Raises:
         ModelError: backbone or head are not known, or the size does not suit the backbone.
     """
-    return with_head(build_backbone(backbone, size), head)
+    return with_head(build_backbone(backbone, size), head, classes)
 
 
-def with_head(backbone: keras.Model, head: dict[str, Any]) -> Network:
-    """Give a backbone a new head."""
+def with_head(backbone: keras.Model, head: dict[str, Any], classes: int = 4) -> Network:
+    """Give a backbone a new head for so many classes."""
     shape = tuple(backbone.output.shape[1:])
     if len(shape) != 3 or None in shape or 0 in shape:
         raise ModelError(f"Expected a feature map (h, w, c). This backbone gives {shape}.")
-    return Network(backbone, build_head(head, shape))
+    return Network(backbone, build_head(head, shape, classes))
 
 
 def build_from_card(card: Card) -> Network:
     """Build the architecture that a card describes."""
-    return build_network(str(card.backbone.get("name", "")), card.head, card.input_size)
+    name = str(card.backbone.get("name", ""))
+    if name == IMPORTED:
+        steps = read_steps(card.backbone.get("architecture", ""))
+        backbone, head = build_rooms(steps, card.input_size)
+        if card.head.get("kind") == IMPORTED:
+            return Network(backbone, head)
+        return with_head(backbone, card.head, len(card.labels))
+    return build_network(name, card.head, card.input_size, len(card.labels))

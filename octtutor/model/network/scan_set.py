@@ -8,10 +8,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, by_label
+from octtutor.core.scheme import Scheme
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.groups import group_near, near_pairs, thumbnail
 from octtutor.datasets.member import Member
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.sources import find_scans, open_source, scans_of
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.model.network.preprocess import Preprocessing
@@ -27,7 +29,7 @@ UNKNOWN = "unknown:"
 class ScanSet:
     """Prepared scans with their truth: uint8 (n, s, s), int64 (n,), and facts of each.
 
-    The truth is an index into LABELS; -1: none of them.
+    The truth is an index into the scheme's keys; -1: none of them.
     """
 
     scans: Pixels
@@ -39,6 +41,14 @@ class ScanSet:
     sources: tuple[str, ...] = ()
     """Where each scan is from, as a listing says; empty where no scan's is known. Of scans that are
     none of the diagnoses (`load_outliers`): the folder that each lies in."""
+    scheme: Scheme = OCT2017_SCHEME
+    """The list of diagnoses."""
+
+    @property
+    def labels(self) -> list[str]:
+        """The key of each scan's diagnosis; `OUTLIER` where it has none."""
+        keys = (*self.scheme.keys, OUTLIER)  # -1: the last
+        return [keys[index] for index in self.truth]
 
     def by_source(self) -> dict[str, list[int]]:
         """Return the indices of each source's scans, by name; empty where no source is known."""
@@ -87,7 +97,8 @@ class ScanSet:
         Raises:
             BadInputError: a class has no scan.
         """
-        missing = [str(label) for i, label in enumerate(LABELS) if not (self.truth == i).any()]
+        keys = self.scheme.keys
+        missing = [key for i, key in enumerate(keys) if not (self.truth == i).any()]
         if missing:
             raise BadInputError(
                 f"Expected training scans of every class. None of {', '.join(missing)}. Add some."
@@ -120,6 +131,7 @@ class ScanSet:
             self.hashes + others.hashes,
             self.unreadable + others.unreadable,
             (self.sources or ("",) * len(self.names)) + others.sources,
+            self.scheme,
         )
 
     def parted(self) -> tuple["ScanSet", "ScanSet | None"]:
@@ -147,23 +159,23 @@ class ScanSet:
             tuple(self.hashes[index] for index in indices),
             self.unreadable,
             tuple(self.sources[index] for index in indices) if self.sources else (),
+            self.scheme,
         )
 
     def listing(self) -> list[dict[str, str]]:
         """Return `sha256`, `patient` and `label` of each scan, sorted."""
-        labels = [str(LABELS[index]) if index >= 0 else OUTLIER for index in self.truth]
         keys = ("sha256", "patient", "label")
-        facts = zip(self.hashes, self.patients, labels, strict=True)
+        facts = zip(self.hashes, self.patients, self.labels, strict=True)
         return [dict(zip(keys, row, strict=True)) for row in sorted(facts)]
 
     def fingerprint(self) -> dict[str, object]:
         """Return files, patients and the SHA-256 of the sorted list of the files' hashes."""
         listing = "\n".join(sorted(self.hashes)).encode()
-        counts = np.bincount(self.truth, minlength=len(LABELS)).tolist()
+        counts = np.bincount(self.truth, minlength=len(self.scheme.keys)).tolist()
         return {
             "files": len(self.names),
             "patients": len(set(self.patients)),
-            "per_class": by_label(counts),
+            "per_class": dict(zip(self.scheme.keys, counts, strict=True)),
             "sha256_of_list": hashlib.sha256(listing).hexdigest(),
         }
 
@@ -173,6 +185,7 @@ def load_scans(
     how: Preprocessing | int,
     progress: Progress | None = None,
     only: Container[str] | None = None,
+    naming: Naming | None = None,
 ) -> ScanSet:
     """Decode and prepare every labelled scan of a folder, ZIP or tar.
 
@@ -181,6 +194,7 @@ def load_scans(
         how: what the network is fed; a side in pixels means the shipped network's way.
         progress: called with (done, total).
         only: the SHA-256 of the files that are wanted; all of them by default.
+        naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
 
     Returns:
         The scans; files that cannot be decoded are listed in `unreadable`. A scan whose name
@@ -191,7 +205,7 @@ def load_scans(
     """
     how = Preprocessing(how) if isinstance(how, int) else how
     with open_source(path) as members:
-        return _read(scans_of(members, path), path, how, progress, only)
+        return _read(scans_of(members, path, naming), path, how, progress, only, naming)
 
 
 def load_outliers(path: Path, how: Preprocessing, progress: Progress | None = None) -> ScanSet:
@@ -212,7 +226,9 @@ def _read(
     how: Preprocessing,
     progress: Progress | None,
     only: Container[str] | None,
+    naming: Naming | None = None,
 ) -> ScanSet:
+    scheme = naming.scheme if naming else OCT2017_SCHEME
     rows, scans, unreadable = [], [], []
     for done, member in enumerate(wanted, start=1):
         try:
@@ -230,12 +246,13 @@ def _read(
     places = [member.place for member, _ in rows]
     return ScanSet(
         np.stack(scans),
-        np.array([LABELS.index(p.label) if p.label else -1 for p in places], np.int64),
+        np.array([scheme.keys.index(p.label) if p.label in scheme.keys else -1 for p in places]),
         tuple(p.patient or UNKNOWN + m.name for p, (m, _) in zip(places, rows, strict=True)),
         tuple(member.name for member, _ in rows),
         tuple(digest for _, digest in rows),
         tuple(unreadable),
         tuple(place.source for place in places) if any(p.source for p in places) else (),
+        scheme,
     )
 
 

@@ -11,9 +11,9 @@ import cv2
 import keras
 import numpy as np
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
+from octtutor.datasets.schemes.naming import Naming
 from octtutor.datasets.split import split_by_patient
 from octtutor.errors import BadInputError
 from octtutor.model.network.card import CARD, FAMILIARITY
@@ -113,7 +113,9 @@ def make_ood_detector(
     )
 
 
-def add_ood_detector(folder: Path, data: Path, progress: Progress | None = None) -> dict[str, Any]:
+def add_ood_detector(
+    folder: Path, data: Path, progress: Progress | None = None, naming: Naming | None = None
+) -> dict[str, Any]:
     """Make a detector for a model that has none, or anew; nothing else of its folder changes.
 
     The threshold is chosen on scans of patients whom the network does not know, where there are
@@ -123,6 +125,7 @@ def add_ood_detector(folder: Path, data: Path, progress: Progress | None = None)
         folder: the model's.
         data: scans like those that it was trained on: folder, ZIP or tar in OCT2017 layout.
         progress: called with (done, total) scans, once while they are read, once while measured.
+        naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
 
     Returns:
         What the card says now, as `familiarity`.
@@ -134,7 +137,7 @@ def add_ood_detector(folder: Path, data: Path, progress: Progress | None = None)
     """
     network, card = load_network(folder)
     how = Preprocessing.read(card.preprocessing, card.input_size)
-    scans, _ = load_scans(data, how, progress).grouped()
+    scans, _ = load_scans(data, how, progress, naming=naming).grouped()
     training, held, known = part(scans, folder)
     made = make_ood_detector(network, how, training, held, known, progress)
     raw = json.loads((folder / CARD).read_text("utf-8")) | {"familiarity": made.facts}
@@ -171,8 +174,7 @@ def part(scans: ScanSet, folder: Path) -> tuple[ScanSet, ScanSet, bool]:
     if min(met.sum(), (~met).sum()) >= _ENOUGH:
         new = np.flatnonzero(~met).tolist()
         return scans.without(set(new)), scans.take(new), False
-    labels = [LABELS[index] for index in scans.truth]
-    fitted, held = split_by_patient(labels, scans.patients, _SHARE_HELD, _SEED)
+    fitted, held = split_by_patient(scans.labels, scans.patients, _SHARE_HELD, _SEED)
     if not (fitted and held):
         raise BadInputError(
             "Expected scans of several patients. All are of one. Give more scans, like those the "

@@ -220,7 +220,8 @@ def _check_config(text: str, name: str) -> None:
 def _other(name: str, what: str) -> ModelError:
     return ModelError(
         "Expected the article's head (1×1 convolution to 64, batch normalisation, dense to 4, on "
-        f"8×8×2048), or a model folder of octtutor. {name!r} holds something else: {what}."
+        f"8×8×2048), or a model folder of octtutor. {name!r} holds something else: {what}. For a "
+        "Keras model of your own say --preprocessing, --scheme and --labels."
     )
 
 

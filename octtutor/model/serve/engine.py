@@ -62,7 +62,7 @@ class KerasEngine:
         return self
 
     def logits_many(self, prepared: Pixels, batch: int = 16) -> Floats:
-        """Return the logits, float32 (n, 4), of many prepared scans, before the temperature.
+        """Return the logits, float32 (n, k), of many prepared scans, before the temperature.
 
         They are the mean over each scan and its mirror image where the card says so.
         """
@@ -70,10 +70,10 @@ class KerasEngine:
             self._forward(prepared[start : start + batch])[2]
             for start in range(0, len(prepared), batch)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, 4), np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.card.labels)), np.float32)
 
     def run_many(self, prepared: Pixels, batch: int = 16) -> Floats:
-        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, 4)."""
+        """Answer many prepared scans, uint8 (n, s, s): probabilities, float32 (n, k)."""
         return softmax(self.logits_many(prepared, batch) / self.card.temperature)
 
     def _forward(self, prepared: Pixels) -> tuple[Floats, Floats, Floats]:

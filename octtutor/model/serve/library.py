@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
+from octtutor.core.scheme import OCT2017
 from octtutor.core.verdict import Verdict
 from octtutor.datasets.decode import (
     Pixels,
@@ -26,7 +26,7 @@ from octtutor.datasets.decode import (
 from octtutor.datasets.fetch import fetch, is_url
 from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.datasets.volumes import Volume, open_stream, open_volume
-from octtutor.errors import BadInputError, BadScanError
+from octtutor.errors import BadScanError
 from octtutor.model.explain.methods import DEFAULT_METHOD, explain, find_method
 from octtutor.model.network.card import read_card
 from octtutor.model.ood.judging import PictureFacts, judge, look_at
@@ -77,6 +77,8 @@ class ModelAnswer:
     the verdict is `scan`, and the card has the calibration error on held-out scans."""
     preparation: tuple[str, ...] = ()
     """What was done to the picture before the network saw it, a sentence each."""
+    scheme: str = OCT2017.name
+    """The name of the list of diagnoses that the classes are of."""
 
 
 class Lender(Protocol):
@@ -166,23 +168,24 @@ class Model:
             ModelError: the model cannot be used.
         """
         picture = to_scan_picture(scan)
-        wanted = parse_label(label) if label else Diagnosis(self.predict(picture).label)
-        # all four by default: that is what a server has compiled already
-        labels = [wanted] if method and method != DEFAULT_METHOD else LABELS
+        labels: Sequence[str] = self.card.labels
+        wanted = labels[self.card.index(label)] if label else self.predict(picture).label
+        # all of them by default: that is what a server has compiled already
+        labels = [wanted] if method and method != DEFAULT_METHOD else labels
         level = self.maps(picture, labels, method, progress)[labels.index(wanted)]
         return np.asarray(level, np.float32)
 
     def maps(
         self,
         scan: Scan,
-        labels: Sequence[Diagnosis] = LABELS,
+        labels: Sequence[str] | None = None,
         method: str | None = None,
         progress: Progress | None = None,
     ) -> Maps:
-        """Return the maps of several classes, float32 (len(labels), height, width), in [0, 1]."""
+        """Return the maps of classes, float32 (k, height, width), in [0, 1]; of all by default."""
         picture, how = to_scan_picture(scan), method or DEFAULT_METHOD
         find_method(how)
-        classes = [LABELS.index(label) for label in labels]
+        classes = [self.card.index(label) for label in labels or self.card.labels]
 
         def step(done: int, total: int) -> None:
             if progress is not None:
@@ -196,8 +199,9 @@ class Model:
         seen = detector.measure(output.features)[0] if detector else None
         found = judge(facts, seen)
         return ModelAnswer(
-            label=str(LABELS[int(chances.argmax())]),
-            probabilities=by_label(map(float, chances)),
+            label=self.card.labels[int(chances.argmax())],
+            probabilities=self.card.by_label(map(float, chances)),
+            scheme=self.card.scheme.name,
             verdict=found.verdict,
             why=found.why,
             **self.card.standing(chances, found.verdict),
@@ -246,21 +250,6 @@ def open_model(folder: Path, choice: EngineChoice = BY_ITSELF) -> Model:
         ModelError: it is damaged.
     """
     return Model(folder, OneAtATime(open_engine(folder, choice)))
-
-
-def parse_label(label: str) -> Diagnosis:
-    """Return the class of this name, in any case of letters.
-
-    Raises:
-        BadInputError: there is none.
-    """
-    word = str(label).strip().upper()
-    if word not in Diagnosis.__members__:
-        raise BadInputError(
-            f"Expected a class: {', '.join(LABELS)}. Received {str(label)[:40]!r}. Give one of "
-            "them, or none for the model's answer."
-        )
-    return Diagnosis(word)
 
 
 def to_pixels(scan: Scan) -> Pixels:

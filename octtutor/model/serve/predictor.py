@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import SchemeVersion
 from octtutor.core.verdict import ScanVerdict, Standing
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
@@ -91,6 +91,15 @@ class ModelPredictor:
             return None
 
     @property
+    def scheme(self) -> SchemeVersion:
+        """The list of diagnoses that the model knows.
+
+        Raises:
+            ModelError: its card cannot be read.
+        """
+        return self._read_card().scheme
+
+    @property
     def is_ready(self) -> bool:
         """Whether loading has ended, well or not."""
         return self._loaded.is_set()
@@ -130,7 +139,8 @@ class ModelPredictor:
             scan: uint8 (height, width).
 
         Returns:
-            The prediction, and raw maps of the default method, float32 (4, h, w), in LABELS order;
+            The prediction, and raw maps of the default method, float32 (k, h, w), in the order of
+            the card's labels;
             stretched to the scan's size they lie on it.
 
         Raises:
@@ -139,7 +149,7 @@ class ModelPredictor:
         card, kept = self._read_card(), self._find(sha256, scan)
         named = zip(card.labels, kept.chances, strict=True)
         by_key = {label: float(chance) for label, chance in named}
-        return Prediction(card.name, card.weights_sha256, by_key), kept.maps
+        return Prediction(card.name, card.weights_sha256, by_key, card.scheme), kept.maps
 
     def judge(self, sha256: str, scan: Pixels) -> Standing:
         """Say what a scan is to the model, and whether it would answer it by itself; see `read`."""
@@ -181,7 +191,7 @@ class ModelPredictor:
     def _find(self, sha256: str, scan: Pixels) -> "_Kept":
         """Recall what was found of a scan, or find it and keep it."""
         place = self._place(self._read_card(), sha256)
-        kept = _recall(place)
+        kept = _recall(place, len(self._read_card().labels))
         if kept is None:
             picture = as_picture(self._original(sha256, scan))
             fed, kept = self.use_engine(lambda engine: _answer(engine, picture, self._detector))
@@ -249,7 +259,7 @@ class _Kept:
     """What is kept of a scan."""
 
     chances: Maps
-    """float32 (4,)."""
+    """float32 (k,)."""
     maps: Maps
     score: float | None
     """How far the scan is from what the model knows; None where nobody can tell."""
@@ -285,11 +295,11 @@ def _laid(raw: Maps, fed: FedScan) -> Maps:
     return np.stack([fed.lay_on(one.astype(np.float32), shape) for one in large])
 
 
-def _recall(place: Path) -> _Kept | None:
+def _recall(place: Path, classes: int) -> _Kept | None:
     try:
         with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
             chances, maps = kept["probabilities"], kept["maps"]
-            if chances.shape != (len(LABELS),) or maps.ndim != 3 or len(maps) != len(LABELS):
+            if chances.shape != (classes,) or maps.ndim != 3 or len(maps) != classes:
                 raise ValueError(f"{chances.shape}, {maps.shape}")
             score = kept.get("score", np.zeros(0))
             return _Kept(chances, maps, float(score[0]) if len(score) else None)

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import Pixels
 from octtutor.model.network.network import Network
 from octtutor.model.network.scan_set import ScanSet
@@ -64,7 +63,7 @@ def article(
             keras.ops.convert_to_numpy(model.predict_on_batch(feed(val.scans[s : s + 32])))
             for s in parts
         ]
-        return measure_validation(val.truth, np.concatenate(logits))
+        return measure_validation(val.truth, np.concatenate(logits), val.scheme)
 
     batches = _Scans(train, recipe, feed)
     measured = measure if val is not None and len(val.names) else None
@@ -96,5 +95,6 @@ class _Scans(Batches):
         )
         size = self._recipe.batch
         chosen = order[index * size : (index + 1) * size]
-        wanted = np.eye(len(LABELS), dtype=np.float32)[self._data.truth[chosen]]
+        classes = len(self._data.scheme.keys)
+        wanted = np.eye(classes, dtype=np.float32)[self._data.truth[chosen]]
         return self._feed(self._data.scans[chosen]), wanted

@@ -21,7 +21,7 @@ Fit = Callable[[ScanSet, Watch], Beginning]
 
 
 def cross_validate(scans: ScanSet, folds: list[list[int]], fit: Fit, watch: Watch) -> Logits | None:
-    """Return the logits, float32 (n, 4), of every scan, as the model's card would have it.
+    """Return the logits, float32 (n, k), of every scan, as the model's card would have it.
 
     None where the run is stopped before the last fold's end.
 
@@ -32,10 +32,11 @@ def cross_validate(scans: ScanSet, folds: list[list[int]], fit: Fit, watch: Watc
         fit: trains anew on scans; the watch it is given keeps that fold's run.
         watch: who follows. Folds that `watch.checkpoints` holds are not trained again.
     """
-    logits = np.zeros((len(scans.names), 4), np.float32)
+    shape = len(scans.names), len(scans.scheme.keys)
+    logits = np.zeros(shape, np.float32)
     for number, fold in enumerate(folds, start=1):
         place = watch.checkpoints / f"fold-{number}.npy" if watch.checkpoints else None
-        done = _recall(place, len(fold))
+        done = _recall(place, (len(fold), shape[1]))
         if done is None:
             if watch.on_phase:
                 watch.on_phase(f"fold {number} of {len(folds)}")
@@ -65,11 +66,11 @@ def _of_fold(watch: Watch, number: int) -> Watch:
     return replace(watch, checkpoints=folder)
 
 
-def _recall(place: Path | None, n: int) -> Logits | None:
+def _recall(place: Path | None, shape: tuple[int, int]) -> Logits | None:
     if place is None or not place.exists():
         return None
     logits: Logits = np.load(io.BytesIO(place.read_bytes()), allow_pickle=False)
-    return logits if logits.shape == (n, 4) else None
+    return logits if logits.shape == shape else None
 
 
 def _keep(place: Path, logits: Logits) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError
 from octtutor.model.network.hosts import hosts, share_of
@@ -36,7 +35,6 @@ from octtutor.model.training.recipes.finetune import Finetune
 
 Floats = npt.NDArray[np.float32]
 Feed = Callable[[Pixels], Floats]
-_HEALTHY = LABELS.index(Diagnosis.NORMAL)
 
 
 def finetune(
@@ -92,7 +90,7 @@ def finetune(
         held = val
 
         def measure() -> dict[str, float]:
-            return measure_validation(held.truth, logits_of(model, held.scans, feed))
+            return measure_validation(held.truth, logits_of(model, held.scans, feed), held.scheme)
 
     choice = EpochChoice(None, patience=recipe.patience)
     if recipe.choose != "last":
@@ -102,7 +100,7 @@ def finetune(
 
 
 def logits_of(model: keras.Model, scans: Pixels, feed: Feed = to_input, batch: int = 32) -> Floats:
-    """Return the logits, float32 (n, 4), of prepared scans uint8 (n, s, s)."""
+    """Return the logits, float32 (n, k), of prepared scans uint8 (n, s, s)."""
     parts = [
         ops.convert_to_numpy(model(feed(scans[start : start + batch]), training=False))
         for start in range(0, len(scans), batch)
@@ -118,7 +116,7 @@ def _fit_head(network: Network, train: ScanSet, recipe: Finetune, feed: Feed) ->
             part = range(start, min(start + recipe.batch, len(train.names)))
             scans = np.stack([_copy(train, recipe, -turn, i) for i in part])
             copies.append(ops.convert_to_numpy(model(feed(scans), training=False)))
-    wanted = np.eye(len(LABELS), dtype=np.float32)[np.tile(train.truth, 2)]
+    wanted = np.eye(len(train.scheme.keys), dtype=np.float32)[np.tile(train.truth, 2)]
     head = network.head
     head.compile(
         optimizer=keras.optimizers.Adam(1e-3),
@@ -197,8 +195,8 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore
 def _copy(data: ScanSet, recipe: Finetune, epoch: int, i: int) -> Pixels:
     """Return the random copy of scan i in an epoch; the same for the same seed."""
     rng = np.random.default_rng([recipe.seed, epoch + 1000, i])
-    healthy = bool(data.truth[i] == _HEALTHY)
-    return augment(data.scans[i], rng, recipe.augmentation, healthy)
+    healthy = data.truth[i] >= 0 and data.scheme.keys[data.truth[i]] == data.scheme.normal
+    return augment(data.scans[i], rng, recipe.augmentation, bool(healthy))
 
 
 class AugmentedBatches(Batches):
@@ -210,9 +208,10 @@ class AugmentedBatches(Batches):
         self._quotas = _quotas(data, recipe.balance)
         self._drawn = sum(quota for _, quota in self._quotas)
         truth = data.truth[self._order()]
-        counts = np.bincount(truth[truth >= 0], minlength=len(LABELS))
-        even = counts.sum() / (len(LABELS) * counts)
-        weights = even if recipe.class_weights else np.ones(len(LABELS))
+        classes = len(data.scheme.keys)
+        counts = np.bincount(truth[truth >= 0], minlength=classes)
+        even = counts.sum() / (classes * counts)
+        weights = even if recipe.class_weights else np.ones(classes)
         self._weights = weights.astype(np.float32)
 
     def __len__(self) -> int:
@@ -223,8 +222,9 @@ class AugmentedBatches(Batches):
         chosen = chosen[share_of(len(chosen))]  # several hosts make the batch together
         scans = np.stack([_copy(self._data, self._recipe, self.epoch, i) for i in chosen])
         truth = self._data.truth[chosen]
-        wanted = np.eye(len(LABELS), dtype=np.float32)[truth]
-        wanted[truth < 0] = 1 / len(LABELS)
+        classes = len(self._data.scheme.keys)
+        wanted = np.eye(classes, dtype=np.float32)[truth]
+        wanted[truth < 0] = 1 / classes
         inputs, wanted = self._mix(self._feed(scans), wanted, index)
         return inputs, wanted, wanted @ self._weights
 
@@ -257,7 +257,7 @@ def _quotas(data: ScanSet, balance: float) -> list[tuple[npt.NDArray[np.int64], 
     if not balance:
         return [(np.arange(n), n)]
     sources = np.unique(data.sources or [""] * n, return_inverse=True)[1]
-    kinds = sources * (len(LABELS) + 1) + data.truth
+    kinds = sources * (len(data.scheme.keys) + 1) + data.truth
     groups = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
     shares = np.array([len(group) for group in groups]) ** (1 - balance)
     wanted = np.maximum(1, np.round(n * shares / shares.sum())).astype(int).tolist()

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.model.network.heads import build_head, pools_first
 from octtutor.model.network.network import Network
 from octtutor.model.network.pretrained import Backbone
@@ -67,11 +66,11 @@ def train_head(
     rows = tuple(features_of(train, mirrored) for mirrored in sides)
     head = _head_for(network, recipe, rows[0].kind.shape)
     compile_for(head, recipe.rate)
-    batches = _Rows(rows, train.truth, recipe)
+    batches = _Rows(rows, train, recipe)
     if val is None or not len(val.names):
         outcome = run_epochs(head, batches, recipe.epochs, None, EpochChoice(), watch)
     else:
-        seen = _Validation(head, features_of(val, False), val.truth, recipe)
+        seen = _Validation(head, features_of(val, False), val, recipe)
         outcome = run_epochs(head, batches, recipe.epochs, seen.measure, BEST, watch, (seen,))
     if head is not network.head:
         network.head.set_weights(head.get_weights())
@@ -82,21 +81,20 @@ def _head_for(network: Network, recipe: HeadRecipe, shape: tuple[int, ...]) -> k
     # the mean of a map of one pixel is that pixel: the same head, fed with what is pooled already
     if shape == tuple(network.head.input_shape[1:]):
         return network.head
-    twin = build_head(recipe.head, shape)
+    twin = build_head(recipe.head, shape, network.head.output_shape[-1])
     twin.set_weights(network.head.get_weights())
     return twin
 
 
 class _Rows(Batches):
-    def __init__(
-        self, rows: tuple[Features, ...], truth: npt.NDArray[np.int64], recipe: HeadRecipe
-    ) -> None:
+    def __init__(self, rows: tuple[Features, ...], scans: ScanSet, recipe: HeadRecipe) -> None:
         super().__init__()
-        self._rows, self._truth, self._recipe = rows, truth, recipe
+        self._rows, self._truth, self._recipe = rows, scans.truth, recipe
+        self._classes = len(scans.scheme.keys)
         self._drawn: tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
-        counts = np.bincount(truth, minlength=len(LABELS))
-        even = (len(truth) / (len(LABELS) * counts)).astype(np.float32)
-        self._weights = even if recipe.class_weights else np.ones(len(LABELS), np.float32)
+        counts = np.bincount(scans.truth, minlength=self._classes)
+        even = (len(scans.truth) / (self._classes * counts)).astype(np.float32)
+        self._weights = even if recipe.class_weights else np.ones(self._classes, np.float32)
 
     def __len__(self) -> int:
         return -(-len(self._truth) // self._recipe.batch)
@@ -106,7 +104,7 @@ class _Rows(Batches):
         size = self._recipe.batch
         chosen = order[index * size : (index + 1) * size]
         truth = self._truth[chosen]
-        wanted = np.eye(len(LABELS), dtype=np.float32)[truth]
+        wanted = np.eye(self._classes, dtype=np.float32)[truth]
         return self._read(chosen, sides[chosen]), wanted, self._weights[truth]
 
     def _draw(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -136,11 +134,12 @@ class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         head: keras.Model,
         rows: Features,
-        truth: npt.NDArray[np.int64],
+        scans: ScanSet,
         recipe: HeadRecipe,
     ) -> None:
         super().__init__()
-        self._head, self._rows, self._truth, self._recipe = head, rows, truth, recipe
+        self._head, self._rows, self._recipe = head, rows, recipe
+        self._truth, self._scheme = scans.truth, scans.scheme
         self._lowest, self._waited = float("inf"), 0
 
     def measure(self) -> dict[str, float]:
@@ -152,7 +151,7 @@ class _Validation(keras.callbacks.Callback):  # type: ignore[misc]
             )
             for part in parts
         ]
-        measures = measure_validation(self._truth, np.concatenate(logits))
+        measures = measure_validation(self._truth, np.concatenate(logits), self._scheme)
         optimizer = self._head.optimizer
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         self._see(measures["val_loss"], rate)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.model.network.card import Card
 from octtutor.model.network.engine_contract import softmax
 from octtutor.model.network.scan_set import ScanSet
@@ -30,7 +29,7 @@ class HeldAnswers:
     """Logits of scans, each by a network that never saw its patient (or its source)."""
 
     logits: Logits
-    """float32 (n, 4)."""
+    """float32 (n, k)."""
     folds: list[list[int]]
     """Indices of the scans; what is fitted on the others is measured on a fold."""
     outliers: Logits | None = None
@@ -81,7 +80,7 @@ def with_measures(card: Card, answers: HeldAnswers, scans: ScanSet, from_: str) 
     return replace(
         card,
         temperature=heat,
-        figures=model_figures(scans.truth, apart, scans.patients, OCT2017_SCHEME),
+        figures=model_figures(scans.truth, apart, scans.patients, scans.scheme),
         figures_from=from_,
         answers_from=threshold,
         abstention=facts if len(surest) >= LEAST else {},
@@ -99,7 +98,7 @@ def with_sources(card: Card, scans: ScanSet, found: Mapping[str, HeldAnswers]) -
     more, answered = dict(card.more_figures), {}
     for how, answers in found.items():
         whose = scans.patients, scans.sources
-        own = figures_by_source(scans.truth, answers.chances(scans), *whose, OCT2017_SCHEME)
+        own = figures_by_source(scans.truth, answers.chances(scans), *whose, scans.scheme)
         more |= {f"{source}, {how}": figures for source, figures in own.items()}
         surest, right = _surest(softmax(answers.logits / card.temperature), scans)
         for source, places in scans.by_source().items():

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from octtutor.core.diagnosis import PENALTY
+from octtutor.core.scheme import Scheme
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.model.network.hosts import agree, is_same_everywhere, rank
 from octtutor.model.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -306,13 +307,16 @@ def _assign(variables: list[Any], arrays: list[npt.NDArray[Any]]) -> None:
 
 
 def measure_validation(
-    truth: npt.NDArray[np.int64], logits: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.int64],
+    logits: npt.NDArray[np.float32],
+    scheme: Scheme = OCT2017_SCHEME,
 ) -> dict[str, float]:
     """Return `val_loss`, `val_accuracy` and `val_weighted_error`.
 
     Args:
-        truth: int64 (n,), index into LABELS.
-        logits: float32 (n, 4).
+        truth: int64 (n,), index into the scheme's keys.
+        logits: float32 (n, k).
+        scheme: the list of diagnoses, with what wrong answers cost.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_chances = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -320,5 +324,5 @@ def measure_validation(
     return {
         "val_loss": float(-log_chances[np.arange(len(truth)), truth].mean()),
         "val_accuracy": float((answer == truth).mean()),
-        "val_weighted_error": float(np.array(PENALTY)[truth, answer].mean()),
+        "val_weighted_error": float(np.array(scheme.cost_rows)[truth, answer].mean()),
     }

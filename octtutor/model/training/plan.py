@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.scheme import Scheme
 from octtutor.datasets.listing import read_listing
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.split import HELD_OUT, check_patients, draw_held_out, split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.network.card import TRAINING_SCANS
@@ -40,6 +42,13 @@ class TrainingPlan:
     """What the card calls the model; its folder's name where None."""
     notes: tuple[str, ...] = ()
     """What else the card should say, e.g. the scans' source and licence."""
+    naming: Naming | None = None
+    """The scheme whose words the scans' labels are; None: the keys of oct2017 alone."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The list of diagnoses that is learned."""
+        return self.naming.scheme if self.naming else OCT2017_SCHEME
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +79,9 @@ class SplitScans:
 
 def split(plan: TrainingPlan, how: Preprocessing, on_load: Progress | None = None) -> SplitScans:
     """Load a plan's scans and split them by patient (see `train` for what it raises)."""
-    everything, unknown = load_scans(plan.data, how, on_load).grouped()
-    check_patients(labels_of(everything), everything.patients, least=1)
+    everything, unknown = load_scans(plan.data, how, on_load, naming=plan.naming).grouped()
+    keys = plan.scheme.keys
+    check_patients(everything.labels, everything.patients, 1, keys)
     facts: dict[str, Any] = {}
     if unknown:
         facts["without_patient"] = (
@@ -81,11 +91,9 @@ def split(plan: TrainingPlan, how: Preprocessing, on_load: Progress | None = Non
     if everything.unreadable:
         facts["unreadable"] = list(everything.unreadable)
     parts = _part(plan, everything, how, facts, on_load)
-    check_patients(labels_of(parts.training), parts.training.patients, least=1)
+    check_patients(parts.training.labels, parts.training.patients, 1, keys)
     if plan.folds:
-        split_folds(
-            labels_of(parts.training), parts.training.patients, plan.folds, plan.recipe.seed
-        )
+        split_folds(parts.training.labels, parts.training.patients, plan.folds, plan.recipe.seed)
     if plan.leave_source_out:
         _check_sources(parts.training)
     if plan.outliers is not None:
@@ -105,7 +113,7 @@ def _part(
         return _hold_out(everything, plan.hold_out, facts)
     if plan.val is None:
         return _draw_held(everything, plan.recipe.seed, facts)
-    held, _ = load_scans(plan.val, how, on_load).grouped()
+    held, _ = load_scans(plan.val, how, on_load, naming=plan.naming).grouped()
     shared = _shared(everything, held)
     if any(shared.values()) and not plan.leaky:
         raise _overlap(shared)
@@ -162,17 +170,13 @@ def _check_sources(scans: ScanSet) -> None:
         )
     for source, own in sources.items():
         theirs = (scans.patients[index] for index in own)
-        missing = set(range(len(LABELS))) - set(scans.without_patients(theirs).truth.tolist())
+        left = set(scans.without_patients(theirs).labels)
+        missing = [key for key in scans.scheme.keys if key not in left]
         if missing:
             raise BadInputError(
                 f"Expected scans of every class without source {source[:40]!r}. None is left of "
-                f"{', '.join(str(LABELS[i]) for i in sorted(missing))}. Add some of another source."
+                f"{', '.join(missing)}. Add some of another source."
             )
-
-
-def labels_of(scans: ScanSet) -> list[Diagnosis]:
-    """Return the label of each scan."""
-    return [LABELS[index] for index in scans.truth]
 
 
 def _hold_out(everything: ScanSet, listing: Path, facts: dict[str, Any]) -> SplitScans:
@@ -192,7 +196,8 @@ def _hold_out(everything: ScanSet, listing: Path, facts: dict[str, Any]) -> Spli
 
 
 def _draw_held(everything: ScanSet, seed: int, facts: dict[str, Any]) -> SplitScans:
-    train_part, held_part = draw_held_out(labels_of(everything), everything.patients, seed)
+    whose = everything.labels, everything.patients
+    train_part, held_part = draw_held_out(*whose, seed, everything.scheme.keys)
     training, held = everything.take(train_part), everything.take(held_part)
     return SplitScans(
         training, held, f"{HELD_OUT:.0%} of each class, by patient, seed {seed}", facts

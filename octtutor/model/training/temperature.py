@@ -19,7 +19,7 @@ def fit_temperature(
 
     Args:
         logits: float32 (n, 4), of scans that the network was not trained on.
-        truth: int64 (n,), index into LABELS.
+        truth: int64 (n,), index of the class.
         sources: where each scan is from; or none. A source counts as the square root of its scans,
             so that no large one decides alone, and no handful either.
         prior: weight of the belief, in scans, that each class is possible everywhere: this many

@@ -6,15 +6,13 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from octtutor import __version__
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.images import write_atomically
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
 from octtutor.model.network.card import FAMILIARITY, TRAINING_SCANS, Card
@@ -41,7 +39,7 @@ from octtutor.model.training.held_answers import (
     with_sources,
 )
 from octtutor.model.training.loop import Measures, TrainingOutcome, Watch, has_run
-from octtutor.model.training.plan import SplitScans, TrainingPlan, labels_of, split
+from octtutor.model.training.plan import SplitScans, TrainingPlan, split
 from octtutor.model.training.recipes import RECIPES, Recipe, TrainingInput
 from octtutor.stats.figures import model_figures
 
@@ -80,7 +78,7 @@ def train(
             f"Expected a recipe that learns of scans that are none of the diagnoses. "
             f"{plan.recipe.name!r} does not. Leave --outliers out, or choose finetune."
         )
-    beginning = plan.recipe.begin(plan.backbone)
+    beginning = plan.recipe.begin(plan.backbone, plan.scheme)
     parts = split(plan, beginning.how, on_load)
     _check_same_run(watch.checkpoints, plan, parts)
     outcome = plan.recipe.fit(
@@ -151,7 +149,8 @@ def _check_same_run(folder: Path | None, plan: TrainingPlan, parts: SplitScans) 
     recipe = {**plan.recipe.as_facts(), "batch": None}
     data = [parts.training.fingerprint(), parts.held.fingerprint()]
     folds = [plan.folds, "by source"] if plan.leave_source_out else plan.folds
-    facts = json.dumps([recipe, data, folds, str(plan.backbone)], sort_keys=True).encode()
+    listed = [asdict(plan.scheme.stamp)] if plan.naming else []  # 0.1 wrote none
+    facts = json.dumps([recipe, data, folds, str(plan.backbone), *listed], sort_keys=True).encode()
     place = folder / "plan.json"
     if not place.exists():
         if rank() == 0:
@@ -173,7 +172,7 @@ def _cross(
     if not plan.folds or watch.should_stop():
         return None
     training, outliers, n = parts.training, parts.outliers, len(parts.training.names)
-    folds = split_folds(labels_of(training), training.patients, plan.folds, plan.recipe.seed)
+    folds = split_folds(training.labels, training.patients, plan.folds, plan.recipe.seed)
     if outliers is None:
         return _cross_over(folds, plan, training, watch, cache)
     both = [list(fold) for fold in folds]
@@ -204,7 +203,7 @@ def _cross_over(
     cache: FeatureCache | None,
 ) -> HeldAnswers | None:
     def fit_without(scans: ScanSet, inner: Watch) -> Beginning:
-        beginning = plan.recipe.begin(plan.backbone)
+        beginning = plan.recipe.begin(plan.backbone, plan.scheme)
         known, others = scans.parted()
         plan.recipe.fit(TrainingInput(beginning, known, None, inner, cache, others))
         return beginning
@@ -237,7 +236,8 @@ def _measure(
     )
     card = with_measures(card, crossed, training, from_)
     chances = softmax(held / card.temperature)
-    more = {beside: model_figures(parts.held.truth, chances, parts.held.patients, OCT2017_SCHEME)}
+    figures = model_figures(parts.held.truth, chances, parts.held.patients, plan.scheme)
+    more = {beside: figures}
     return replace(card, more_figures=more)
 
 
@@ -249,7 +249,7 @@ def _fit_detector(made: Beginning, parts: SplitScans) -> Made:
 def _temperature_folds(held: ScanSet, seed: int) -> list[list[int]]:
     """Cut the held-out scans by patient, so that none is scaled by what was fitted on it."""
     try:
-        return split_folds(labels_of(held), held.patients, 5, seed)
+        return split_folds(held.labels, held.patients, 5, seed)
     except BadInputError:
         return [list(range(len(held.names)))]  # too few patients
 
@@ -265,7 +265,6 @@ def _card(
     patients = len(set(held.patients))
     return Card(
         name=name,
-        labels=tuple(map(str, LABELS)),
         **made.card_facts(),
         recipe={**plan.recipe.as_facts(), "kept": outcome.name, **ended},
         training_data=parts.training.fingerprint(),

@@ -118,7 +118,7 @@ class AssignmentQueue:
         cases = self._store.cases_of(project.deck)
         left = [case for case in cases if _lacks_reader(stages.get(case.sha256), project)]
         try:
-            predictor = self._shelf.current()
+            predictor = model_for(project, self._shelf)
         except ModelError:
             return 0, len(left)
         left.sort(key=lambda case: chance(project, "ahead", case.sha256))
@@ -138,7 +138,7 @@ class AssignmentQueue:
         if basis is Basis.LABEL_ISSUES:
             return not self._ranks(project).keys().isdisjoint(case.sha256 for case in cases)
         try:
-            predictor = self._shelf.current()
+            predictor = model_for(project, self._shelf)
         except ModelError:
             return False
         return any(predictor.knows(case.sha256) for case in cases)
@@ -174,7 +174,7 @@ class AssignmentQueue:
             known = (case.sha256 for case in cases if case.sha256 in ranks)
             return {sha256: Evidence(rank=ranks[sha256]) for sha256 in known}
         try:
-            predictor = self._shelf.current()
+            predictor = model_for(work.project, self._shelf)
         except ModelError:
             return {}
         found: dict[str, Evidence] = {}
@@ -201,6 +201,21 @@ class AssignmentQueue:
                 self._predictions.clear()
             self._predictions[key] = prediction
         return self._predictions.get(key)
+
+
+def model_for(project: Project, shelf: Shelf) -> Predictor:
+    """Return the model in use, where it knows a project's diagnoses.
+
+    Raises:
+        ModelError: it knows others, or there is none.
+    """
+    model = shelf.current()
+    if model.scheme != project.scheme:
+        raise ModelError(
+            f"The model in use knows the diagnoses of {model.scheme.name!r}, not those of "
+            f"{project.scheme.name[:64]!r}: it is not asked."
+        )
+    return model
 
 
 def order_of(project: Project) -> AnnotationOrder:

@@ -30,7 +30,7 @@ from octtutor.errors import BadInputError, BadScanError, NotAllowedError, StaleE
 from octtutor.store.contract import Store
 from octtutor.store.rules import no_assignment
 from octtutor.tutor.annotation.annotators import SUGGESTED
-from octtutor.tutor.annotation.assignment_queue import AssignmentQueue, Workload
+from octtutor.tutor.annotation.assignment_queue import AssignmentQueue, Workload, model_for
 from octtutor.tutor.annotation.blind_readings import complete_readings, is_complete, was_suggested
 from octtutor.tutor.annotation.journal import Journal, check_who
 from octtutor.tutor.annotation.outlining import strongest_area
@@ -224,8 +224,9 @@ class Annotators:
             StoreError: the scan is gone from the data home.
         """
         mine, prediction, _ = self._after_first_answer(project, sha256, who)
-        case = self._store.get_case(self._journal.get_project(project).deck, sha256)
-        trained_on = self._shelf.current().trained_on(sha256, case.patient)
+        order = self._journal.get_project(project)
+        case = self._store.get_case(order.deck, sha256)
+        trained_on = model_for(order, self._shelf).trained_on(sha256, case.patient)
         return Suggestion(prediction, mine.diagnosis == prediction.label, trained_on)
 
     def outline(self, project: str, sha256: str, who: str, label: str) -> Mark:
@@ -296,7 +297,7 @@ class Annotators:
             raise NotAllowedError("This project offers no suggestions of the model.")
         if mine is None or not is_complete(mine):
             raise NotAllowedError("The model's suggestion comes after your own answer. Answer.")
-        prediction, maps = self._shelf.current().read(sha256, self._images.read(sha256))
+        prediction, maps = model_for(order, self._shelf).read(sha256, self._images.read(sha256))
         shown = prediction.model, prediction.model_sha256
         if shown not in _shown_to(log, who):
             self._journal.append(

@@ -13,6 +13,7 @@ from octtutor.core.case import Case, Deck
 from octtutor.core.disclosure import learn_examples
 from octtutor.core.prediction import Prediction
 from octtutor.core.region import Outline, Region
+from octtutor.core.scheme import Scheme, SchemeVersion
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.errors import BadInputError
@@ -20,6 +21,7 @@ from octtutor.phantom.anatomy import Layer
 from octtutor.phantom.finding_masks import Layered, draw_layers, retell
 from octtutor.store.contract import DeckStore
 from octtutor.tutor.decks.deck_import import EMBEDDED
+from octtutor.tutor.decks.deck_schemes import scheme_of
 from octtutor.tutor.ports import Images, Maps, Shelf
 
 RegionsOf = Callable[[Case], tuple[Region, ...]]
@@ -105,13 +107,27 @@ class Atlas:
         """Return a deck."""
         return self._store.find_deck(name)
 
+    def scheme_of(self, deck: str) -> Scheme:
+        """Return a deck's list of diagnoses; that of one which is not there is oct2017's.
+
+        Raises:
+            BadInputError: it is not at hand.
+        """
+        return self._schemes.of(scheme_of(self._store, deck))
+
+    def has_examples(self, deck: str, label: str) -> bool:
+        """Whether a deck has annotated cases of a diagnosis."""
+        found = self._store.find_deck(deck)
+        return bool(found and self._cases(found).get(label))
+
     def examples(
         self, deck: str, label: str, page: int = 0, most: int = EXAMPLES
     ) -> tuple[Example, ...]:
         """Return annotated cases of a diagnosis, from plain to full of signs.
 
         Args:
-            deck: the deck's name; the embedded deck helps out where it has none of the class.
+            deck: the deck's name; the embedded deck helps out where one of its scheme has none
+                of the class.
             label: the diagnosis.
             page: which lot of them, 0 or more; beyond the last they begin again.
             most: how many.
@@ -140,6 +156,15 @@ class Atlas:
         """Return the chart of the layers; the first time takes about half a second."""
         return layer_chart()
 
+    @property
+    def model_scheme(self) -> SchemeVersion:
+        """The list of diagnoses of the model in use.
+
+        Raises:
+            ModelError: there is no model.
+        """
+        return self._shelf.current().scheme
+
     def has_maps(self, cases: Iterable[Case]) -> bool:
         """Return whether `explain` would answer on all of them without waiting for the model.
 
@@ -150,7 +175,7 @@ class Atlas:
         return predictor.is_ready or all(predictor.knows(case.sha256) for case in cases)
 
     def explain(self, example: Example) -> tuple[Prediction, Maps]:
-        """Return the model's answer and its raw maps, float32 (4, h, w), in LABELS order.
+        """Return the model's answer and its raw maps, float32 (k, h, w), in its order.
 
         Raises:
             ModelError: the model cannot be used.
@@ -176,8 +201,9 @@ class Atlas:
         return Example(case, self._images.read(case.sha256), self._regions_of(case))
 
     def _of_class(self, name: str, label: str) -> tuple[Case, ...]:
+        scheme = scheme_of(self._store, name)
         for deck in map(self._store.find_deck, (name, EMBEDDED)):
-            cases = self._cases(deck).get(label) if deck else None
+            cases = self._cases(deck).get(label) if deck and deck.scheme == scheme else None
             if cases:
                 return cases
         raise BadInputError(

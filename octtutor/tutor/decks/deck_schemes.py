@@ -1,5 +1,7 @@
 """Which list of diagnoses a deck's labels belong to, and who can answer in it."""
 
+from collections.abc import Iterable
+
 from octtutor.core.scheme import OCT2017, Counterparts, SchemeVersion, find_counterparts
 from octtutor.datasets.schemes.scheme_registry import Schemes
 from octtutor.errors import BadInputError, ModelError
@@ -12,10 +14,13 @@ def scheme_of(store: DeckStore, deck: str) -> SchemeVersion:
     return found.scheme if found else OCT2017
 
 
-def counterparts_of(scheme: SchemeVersion, schemes: Schemes) -> Counterparts | None:
+def counterparts_of(
+    network: SchemeVersion, scheme: SchemeVersion, schemes: Schemes
+) -> Counterparts | None:
     """Return what a network's answers mean where other diagnoses than its own were asked.
 
     Args:
+        network: the network's scheme.
         scheme: of what was asked.
         schemes: those at hand.
 
@@ -25,29 +30,30 @@ def counterparts_of(scheme: SchemeVersion, schemes: Schemes) -> Counterparts | N
     Raises:
         ModelError: nothing says what they mean, so that it is not to be asked.
     """
-    if scheme.name == OCT2017.name:
+    if network == scheme:
         return None
     try:
-        found = find_counterparts(schemes.of(OCT2017), schemes.of(scheme))
+        found = find_counterparts(schemes.of(network), schemes.of(scheme))
     except BadInputError as error:
         raise ModelError(str(error)) from error
     if found is None:
         raise ModelError(
-            f"This network knows the diagnoses of {OCT2017.name!r}, not those of "
+            f"This network knows the diagnoses of {network.name[:64]!r}, not those of "
             f"{scheme.name[:64]!r}: it is not asked."
         )
     return found
 
 
-def require_oct2017(store: DeckStore, deck: str) -> None:
-    """Refuse a deck where only the four diagnoses of OCT2017 are understood.
+def common_scheme(store: DeckStore, decks: Iterable[str]) -> SchemeVersion:
+    """Return the scheme that decks have in common; of no deck, oct2017.
 
     Raises:
-        BadInputError: it has another scheme.
+        BadInputError: they have several.
     """
-    scheme = scheme_of(store, deck)
-    if scheme.name != OCT2017.name:
+    found = {deck: scheme_of(store, deck) for deck in decks}
+    if len(set(found.values())) > 1:
+        listed = ", ".join(f"{deck[:64]!r} {scheme.name}" for deck, scheme in found.items())
         raise BadInputError(
-            f"Expected a deck of the scheme {OCT2017.name!r}. {deck[:64]!r} has the scheme "
-            f"{scheme.name[:64]!r}, which is not understood here yet. Choose another deck."
+            f"Expected decks of one scheme. Received {listed}. Choose decks with the same one."
         )
+    return next(iter(found.values()), OCT2017)

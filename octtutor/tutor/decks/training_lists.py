@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from octtutor.core.case import Case, DeckSummary
-from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.scheme import OCT2017, Scheme, SchemeVersion
 from octtutor.datasets.audit import audit
 from octtutor.datasets.listing import write_listing
+from octtutor.datasets.schemes.naming import Naming
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.datasets.split import check_patients, draw_held_out
 from octtutor.errors import BadInputError
 from octtutor.store.contract import DeckStore
-from octtutor.tutor.decks.deck_schemes import require_oct2017
+from octtutor.tutor.decks.deck_schemes import common_scheme
 from octtutor.tutor.ports import Images
 
 Progress = Callable[[int, int], None]
@@ -35,6 +37,8 @@ class Chosen:
     """What `audit` found."""
     faults: tuple[str, ...] = ()
     """Why a run on these scans would fail, in the words it would use."""
+    scheme: SchemeVersion = OCT2017
+    """The list of diagnoses that the decks have in common."""
 
     @property
     def shared(self) -> int:
@@ -46,9 +50,12 @@ class Chosen:
 class TrainingScans:
     """Decks, as training takes them."""
 
-    def __init__(self, store: DeckStore, images: Images, listings: Path) -> None:
-        """Take the records, the scans on disk, and the folder that lists are written into."""
+    def __init__(
+        self, store: DeckStore, images: Images, listings: Path, schemes: Schemes = SHIPPED
+    ) -> None:
+        """Take the records, the scans, the folder that lists are written into, and the schemes."""
         self._store, self._images, self._listings = store, images, listings
+        self._schemes = schemes
 
     def decks(self) -> tuple[DeckSummary, ...]:
         """Return the decks that there are to choose from."""
@@ -63,6 +70,15 @@ class TrainingScans:
         """
         return self._write(self._rows(decks))
 
+    def naming(self, decks: Sequence[str]) -> Naming | None:
+        """Return how the labels in decks' lists are read; None: by the keys of oct2017.
+
+        Raises:
+            BadInputError: the decks have several schemes, or theirs is not at hand.
+        """
+        scheme = self._scheme(decks)
+        return None if scheme.stamp == OCT2017 else Naming(scheme)
+
     def look(
         self, decks: Sequence[str], test: str | None = None, progress: Progress | None = None
     ) -> Chosen:
@@ -74,23 +90,29 @@ class TrainingScans:
             progress: called with (done, total).
 
         Raises:
-            BadInputError: no deck was chosen, or one is unknown or empty.
+            BadInputError: no deck was chosen, one is unknown or empty, or they have several
+                schemes.
             SettingsError: the lists cannot be written.
         """
         if not decks:
             raise BadInputError("Expected a deck to train on. None is ticked. Tick one or more.")
+        both = [*decks, *([test] if test else [])]
+        scheme, naming = self._scheme(both), self.naming(both)
         rows = self._rows(decks)
         data = self._write(rows)
         val = self._write(self._rows([test])) if test else None
-        report = audit(data, val, progress)
+        report = audit(data, val, progress, naming)
         gone = {fault["name"] for fault in report["unreadable"]}
         whole = [row for row in rows if row["name"] not in gone]
-        return Chosen(tuple(decks), test, data, val, report, _faults(whole, report, val))
+        faults = _faults(whole, report, val, scheme)
+        return Chosen(tuple(decks), test, data, val, report, faults, scheme.stamp)
+
+    def _scheme(self, decks: Sequence[str]) -> Scheme:
+        return self._schemes.of(common_scheme(self._store, decks))
 
     def _rows(self, decks: Sequence[str]) -> list[dict[str, str]]:
         rows: dict[tuple[str, str], dict[str, str]] = {}
         for name in decks:
-            require_oct2017(self._store, name)
             cases = self._store.cases_of(name)
             if not cases:
                 raise BadInputError(
@@ -121,16 +143,16 @@ class TrainingScans:
 
 
 def _faults(
-    rows: list[dict[str, str]], report: dict[str, Any], val: Path | None
+    rows: list[dict[str, str]], report: dict[str, Any], val: Path | None, scheme: Scheme
 ) -> tuple[str, ...]:
     faults = []
-    labels = [Diagnosis(row["label"]) for row in rows]
+    labels = [row["label"] for row in rows]
     patients = [row["patient"] or row["name"] for row in rows]
     try:
         if val is None:
-            draw_held_out(labels, patients, SEED)
+            draw_held_out(labels, patients, SEED, scheme.keys)
         else:
-            check_patients(labels, patients, least=1)
+            check_patients(labels, patients, 1, scheme.keys)
     except BadInputError as error:
         faults.append(str(error))
     if report["conflicts"]:

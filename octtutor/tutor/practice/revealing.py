@@ -272,13 +272,20 @@ class CaseRevealing(OwnAttempts):
 
     def _find_counterparts(self, attempt: Attempt) -> Counterparts | None:
         try:
-            return counterparts_of(attempt.scheme, self._schemes)
+            return self._counterparts_of(self._recorded(attempt), attempt)
         except ModelError:
             return None  # the reveal says why there is no answer
 
     def _model_of(self, attempt: Attempt) -> Predictor:
-        counterparts_of(attempt.scheme, self._schemes)
+        model = self._recorded(attempt)
+        self._counterparts_of(model, attempt)
+        return model
+
+    def _recorded(self, attempt: Attempt) -> Predictor:
         return self._shelf.recorded(attempt.model, attempt.model_sha256)
+
+    def _counterparts_of(self, model: Predictor, attempt: Attempt) -> Counterparts | None:
+        return counterparts_of(model.scheme, attempt.scheme, self._schemes)
 
 
 def _was_given_up(answered: Answered) -> bool:

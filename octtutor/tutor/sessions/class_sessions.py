@@ -351,8 +351,8 @@ class Sessions:
         self, session: Session, case: Case, scan: Pixels
     ) -> tuple[Prediction | None, Maps | None, bool, str | None, Counterparts | None]:
         try:
-            counterparts = counterparts_of(session.scheme, self._quizzes.schemes)
             model = self._shelf.recorded(session.model, session.model_sha256)
+            counterparts = counterparts_of(model.scheme, session.scheme, self._quizzes.schemes)
             prediction, maps = model.read(case.sha256, scan)
             known = model.trained_on(case.sha256, case.patient)
             return prediction, maps, known, None, counterparts

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.session import SessionDisplay
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import OctTutorError, StaleError, StoreError
 from octtutor.ui.desk.handlers import DeskHandlers, Screen
 from octtutor.ui.desk.texts import DESK, KEYS, OUTCOME
@@ -17,7 +17,6 @@ from octtutor.ui.desk.views import (
 )
 from octtutor.ui.doors.standing import ASK
 from octtutor.ui.shared.browser import Browser
-from octtutor.ui.shared.diagnosis_texts import FULL_NAMES
 from octtutor.ui.shared.messages import message, or_message, warn
 from octtutor.ui.shared.texts import START
 from octtutor.ui.shared.viewer import viewer_html, viewer_script
@@ -121,10 +120,10 @@ def _build_desk() -> gr.HTML:
         html_template=viewer_html(_ASSETS / "desk.html"),
         js_on_load=viewer_script(_ASSETS / "desk.js"),
         apply_default_css=False,
-        labels=[str(label) for label in LABELS],
+        labels=list(OCT2017_SCHEME.keys),
         texts=DESK,
         keys=[list(pair) for pair in KEYS],
-        names={str(label): name for label, name in FULL_NAMES.items()},
+        names={one.key: one.name for one in OCT2017_SCHEME.diagnoses},
         elem_id="desk",
     )
 

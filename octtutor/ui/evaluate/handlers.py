@@ -9,16 +9,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.scheme import MOST, Scheme, SchemeVersion
 from octtutor.datasets.listing import write_listing
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
-from octtutor.datasets.sources import open_source, scans_of
+from octtutor.datasets.schemes.naming import open_naming
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
+from octtutor.datasets.sources import open_source
 from octtutor.errors import BadInputError, ModelError
 from octtutor.jobs.evaluating import EvaluationOrder, Evaluations, Ordered
 from octtutor.jobs.state import CUT_OFF, DONE, FAILED, RUNNING, STOP, WAITING
 from octtutor.model.explain.methods import DEFAULT_METHOD, find_method
 from octtutor.model.measure.gallery import Cell, GalleryScan
 from octtutor.model.measure.inspection import Inspection, read_inspection
+from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
+from octtutor.model.network.card import read_card
 from octtutor.model.serve.model_registry import check_files, find_in_use, list_models
 from octtutor.reports.citing import cited_html
 from octtutor.reports.evaluation_report import evaluation_report_html
@@ -34,7 +37,7 @@ from octtutor.reports.evaluation_texts import EVALUATION
 from octtutor.reports.markup import joined, paragraph
 from octtutor.stats.network_figures import Measures, measure
 from octtutor.store.contract import Store
-from octtutor.tutor.decks.deck_schemes import require_oct2017
+from octtutor.tutor.decks.deck_schemes import scheme_of
 from octtutor.tutor.ports import Clock, Images
 from octtutor.ui.evaluate.texts import EVALUATE, STATES
 from octtutor.ui.shared.run_views import box as run_box
@@ -57,6 +60,8 @@ class EvaluationForm:
     path: Any = None
     method: Any = DEFAULT_METHOD
     corrupted: Any = False
+    scheme: Any = None
+    """Whose words the labels are; empty: those of the deck, or of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,8 @@ class EvaluateHandlers:
         uploads: Path,
         clock: Clock,
         takes_paths: bool = False,
+        schemes: Schemes = SHIPPED,
+        own_schemes: Path | None = None,
     ) -> None:
         """Take what the tab works with.
 
@@ -107,10 +114,13 @@ class EvaluateHandlers:
             clock: the time.
             takes_paths: whether folders of this machine may be named: only where nobody but the
                 person at it can.
+            schemes: the lists of diagnoses at hand.
+            own_schemes: the folder of one's own, for the processes that measure.
         """
         self._evaluations, self._store, self._images = evaluations, store, images
         self._folders, self._listings, self._uploads = tuple(folders), listings, uploads
         self._clock, self.takes_paths = clock, takes_paths
+        self._schemes, self._own_schemes = schemes, own_schemes
 
     def models(self) -> tuple[Choices, str | None]:
         """Return the models that can be used as (what is shown, name), and the one in use."""
@@ -158,17 +168,37 @@ class EvaluateHandlers:
             corrupted=form.corrupted is True,
             method=str(form.method),
             by=by,
+            schemes=str(self._own_schemes or ""),
         )
         if deck:
             data, name, synthetic = self._listing(deck)
+            scheme = self._scheme_for(model, deck)
+            self._truths(model, scheme)  # without a mapping it is refused at once
             order = replace(order, title=name, data=str(data), synthetic=synthetic, deck=deck)
+            order = replace(order, scheme=scheme)
             return self._evaluations.start(order).id
         upload = None if path else uploaded_file(form.upload, self._uploads)
         source = upload or self._path(path)
+        scheme = str(form.scheme or "")
+        mapped = self._truths(model, scheme)
         with open_source(source) as members:
-            scans_of(members, source)  # what is wrong with it is said at once
-        order = replace(order, title=source.name, data=str(source))
+            mapped.scans(members, source)  # what is wrong with it is said at once
+        order = replace(order, title=source.name, data=str(source), scheme=scheme)
         return self._evaluations.start(order, upload).id
+
+    def schemes(self) -> Choices:
+        """Return the lists of diagnoses as (what is shown, name), and the model's own first."""
+        named = [(one.name, one.name) for one in self._schemes.all() if one.scheme]
+        return [(EVALUATE["own_scheme"], ""), *named]
+
+    def _scheme_for(self, model: Path, deck: str) -> str:
+        """Return whose words a deck's labels are; empty where they are the model's own."""
+        scheme = scheme_of(self._store, deck)
+        return "" if scheme == read_card(model).scheme else scheme.name
+
+    def _truths(self, model: Path, scheme: str) -> MappedTruth:
+        naming = open_naming(self._schemes, scheme)
+        return MappedTruth(naming, scheme_of_card(read_card(model), self._schemes))
 
     def _model(self, name: Any) -> Path:
         known = {entry.name: entry.folder for entry in list_models(self._folders)}
@@ -188,7 +218,6 @@ class EvaluateHandlers:
         cases = self._store.cases_of(name)
         if deck is None or not cases:
             raise BadInputError(EVALUATE["empty_deck"].format(name=name[:60]))
-        require_oct2017(self._store, name)
         rows = [
             {
                 "sha256": case.sha256,
@@ -254,6 +283,8 @@ class EvaluateHandlers:
 
     @staticmethod
     def _scans(inspection: Inspection, looking: Looking) -> tuple[str, bool]:
+        if looking.cell and max(looking.cell) >= len(inspection.labels):
+            raise _no_cell("-".join(map(str, looking.cell)))
         cells = _errors(inspection) if looking.cell is None else [looking.cell]
         groups, left = [], looking.count
         for cell in cells:
@@ -274,7 +305,7 @@ class EvaluateHandlers:
         one = self._evaluations.get(str(chosen or ""))
         inspection = read_inspection(one.folder)
         model = "".join(c if c.isalnum() or c in "-_" else "-" for c in inspection.figures["model"])
-        html = evaluation_report_html(inspection, self._clock(), self._cited(one))
+        html = evaluation_report_html(inspection, self._clock(), self._cited(one), self._schemes)
         return EVALUATE["file"].format(model=model), html
 
     def _cited(self, one: Ordered) -> Markup:
@@ -286,13 +317,20 @@ class EvaluateHandlers:
             one = self._evaluations.get(str(chosen or ""))
         except BadInputError:
             return None
-        return _read(one.folder) if one.is_done else None
+        if not one.is_done:
+            return None
+        return _read(one.folder, self._schemes.of(_scheme_in(one.folder)))
+
+
+@lru_cache(maxsize=8)
+def _scheme_in(folder: Path) -> SchemeVersion:
+    return read_inspection(folder).scheme
 
 
 @lru_cache(maxsize=2)  # measuring takes a second, and every click needs it
-def _read(folder: Path) -> tuple[Inspection, Measures]:
+def _read(folder: Path, scheme: Scheme) -> tuple[Inspection, Measures]:
     found = read_inspection(folder)
-    return found, measure(found.truth, found.chances, found.patients, OCT2017_SCHEME)
+    return found, measure(found.truth, found.chances, found.patients, scheme)
 
 
 def read_cell(sent: Any) -> Cell:
@@ -302,18 +340,23 @@ def read_cell(sent: Any) -> Cell:
         BadInputError: there is none such.
     """
     text = str(sent.get("cell")) if isinstance(sent, dict) else ""
-    cells = {f"{i}-{j}": (i, j) for i in range(len(LABELS)) for j in range(len(LABELS))}
+    span = range(MOST)
+    cells = {f"{i}-{j}": (i, j) for i in span for j in span}
     if text not in cells:
-        raise BadInputError(
-            f"Expected a number of the matrix. Received {text[:40]!r}. Reload the page."
-        )
+        raise _no_cell(text)
     return cells[text]
+
+
+def _no_cell(text: str) -> BadInputError:
+    return BadInputError(
+        f"Expected a number of the matrix. Received {text[:40]!r}. Reload the page."
+    )
 
 
 def _errors(found: Inspection) -> list[Cell]:
     """Return the cells with errors, the most frequent first."""
     counts = found.figures["confusion"]
-    span = range(len(LABELS))
+    span = range(len(found.labels))
     cells = [(i, j) for i in span for j in span if i != j and counts[i][j]]
     return sorted(cells, key=lambda cell: -counts[cell[0]][cell[1]])
 

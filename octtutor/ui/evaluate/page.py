@@ -96,6 +96,7 @@ class _Form:
                 min_width=240,
                 elem_id="evaluate-maps",
             )
+            self.scheme = _dropdown("scheme")
             self.corrupted = gr.Checkbox(
                 label=EVALUATE["corrupted"],
                 info=EVALUATE["corrupted_hint"],
@@ -107,7 +108,8 @@ class _Form:
     @property
     def fields(self) -> list[Any]:
         """The fields in the order of `EvaluationForm`."""
-        return [self.model, self.deck, self.upload, self.path, self.method, self.corrupted]
+        named = [self.model, self.deck, self.upload, self.path, self.method]
+        return [*named, self.corrupted, self.scheme]
 
 
 class _Result:
@@ -161,7 +163,7 @@ class _EvaluateTab:
     def connect(self, page: gr.Blocks, tab: gr.Tab) -> None:
         """Connect all parts."""
         form, result = self._form, self._result
-        choices = [form.model, form.deck]
+        choices = [form.model, form.deck, form.scheme]
         everything = [self._seen, self._looking, self._timer, *result.stage, result.figures]
         everything += result.pictures
         page.load(self.fill, choices, choices, **_RAW)
@@ -184,7 +186,7 @@ class _EvaluateTab:
         result.more.click(self.show_more, wanted, looked, **_SHOWN)
         result.errors.click(self.show_errors, result.which, looked, **_SHOWN)
 
-    def fill(self, model: Any, deck: Any, request: gr.Request) -> tuple[Any, ...]:
+    def fill(self, model: Any, deck: Any, scheme: Any, request: gr.Request) -> tuple[Any, ...]:
         """Offer models and decks as they are now."""
 
         def use(educator: Educator) -> tuple[Any, ...]:
@@ -192,7 +194,13 @@ class _EvaluateTab:
             decks = self._do.decks()
             kept = model if model in [name for _, name in models] else used
             chosen = deck if deck in [name for _, name in decks] else ""
-            return gr.update(choices=models, value=kept), gr.update(choices=decks, value=chosen)
+            schemes = self._do.schemes()
+            named = scheme if scheme in [name for _, name in schemes] else ""
+            return (
+                gr.update(choices=models, value=kept),
+                gr.update(choices=decks, value=chosen),
+                gr.update(choices=schemes, value=named),
+            )
 
         return tuple(self._for_educator(request, use))
 
@@ -204,12 +212,13 @@ class _EvaluateTab:
         path: Any,
         method: Any,
         corrupted: Any,
+        scheme: Any,
         request: gr.Request,
     ) -> tuple[Any, ...]:
         """Start an evaluation and show it."""
 
         def use(educator: Educator) -> tuple[Any, ...]:
-            form = EvaluationForm(model, deck, upload, path, method, corrupted)
+            form = EvaluationForm(model, deck, upload, path, method, corrupted, scheme)
             return None, *self._everything(self._do.start(form, educator.name))
 
         return tuple(self._for_educator(request, use))
@@ -297,7 +306,13 @@ def _stage(now: EvaluationsNow) -> tuple[Any, ...]:
 
 
 def _dropdown(name: str) -> gr.Dropdown:
-    return gr.Dropdown(label=EVALUATE[name], choices=[], elem_id=f"evaluate-{name}", min_width=240)
+    return gr.Dropdown(
+        label=EVALUATE[name],
+        info=EVALUATE.get(f"{name}_hint"),
+        choices=[],
+        elem_id=f"evaluate-{name}",
+        min_width=240,
+    )
 
 
 def _html(elem_id: str, min_height: int | None = None, **more: Any) -> gr.HTML:

@@ -10,9 +10,14 @@ EVALUATE: dict[str, str] = {
     "deck": "A deck",
     "no_deck": "–",
     "count": "{title} ({scans} scans, {patients} patients)",
-    "upload": "Or an archive: ZIP or tar that holds CNV/, DME/, DRUSEN/, NORMAL/",
+    "upload": "Or an archive: ZIP or tar with a folder for each diagnosis",
     "path": "Or a folder, archive or list (CSV) on this machine",
-    "path_hint": "Its scans lie under CNV/, DME/, DRUSEN/, NORMAL/, or are named LABEL-PATIENT-N.",
+    "path_hint": "Its scans lie under CNV/, DME/, … (the model's diagnoses), or are named "
+    "LABEL-PATIENT-N.",
+    "scheme": "Its labels are words of",
+    "scheme_hint": "Of an archive or a folder. What the schemes map to the model's diagnoses is "
+    "measured; the rest is counted. A deck has a scheme of its own.",
+    "own_scheme": "the model's own diagnoses",
     "maps": "Maps",
     "maps_hint": "Occlusion and integrated gradients take many times as long as the others.",
     "corrupted": "Corrupted copies too",

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.prediction import Prediction
+from octtutor.core.scheme import Scheme
 from octtutor.datasets.decode import Pixels
 from octtutor.reports.markup import library
 from octtutor.tutor.atlas.atlas import Example
 from octtutor.tutor.ports import Maps
 from octtutor.ui.learn.markers import marks_of, window
 from octtutor.ui.learn.texts import LEARN, caption
-from octtutor.ui.shared.diagnosis_texts import CHAPTERS, FULL_NAMES, LOOK_FOR, SOURCES, TELL_APART
+from octtutor.ui.shared.diagnosis_texts import SOURCES, chapter_of
 from octtutor.ui.shared.pictures import map_uri, scan_uri
 
 _HTML = library(__file__, "views.html.j2")
@@ -30,7 +30,13 @@ def note_html(text: str) -> Markup:
     return Markup(_HTML.note(text))
 
 
+def topic_style(scheme: Scheme) -> Markup:
+    """Return the styles that give each topic its diagnosis' colour; the layers come first."""
+    return Markup(_HTML.topics(list(scheme.colours.values())))
+
+
 def chapter_html(
+    scheme: Scheme,
     label: str,
     examples: Sequence[Example],
     pairs: Sequence[Pair],
@@ -40,60 +46,66 @@ def chapter_html(
     """Return all that is shown of a diagnosis.
 
     Args:
-        label: the diagnosis.
+        scheme: the list of diagnoses.
+        label: the key of the diagnosis.
         examples: with what is marked in them.
         pairs: to contrast.
         key: makes the pictures' class names those of this content alone, for `maps_html`.
         cited: HTML that says whose the scans are.
     """
-    chapter = CHAPTERS[label]
+    one, chapter = scheme.get(label), chapter_of(scheme, label)
     figures = [
-        example_html(example, f"{key}-{n}", _EXAMPLE_SIDE) for n, example in enumerate(examples)
+        example_html(scheme, example, f"{key}-{n}", _EXAMPLE_SIDE)
+        for n, example in enumerate(examples)
     ]
+    missing = LEARN["no_texts"].format(scheme=scheme.name, label=label)
     contrasts = [
         contrast_html(
-            pair, (f"{key}-{len(examples) + 2 * n}", f"{key}-{len(examples) + 2 * n + 1}")
+            scheme, pair, (f"{key}-{len(examples) + 2 * n}", f"{key}-{len(examples) + 2 * n + 1}")
         )
         for n, pair in enumerate(pairs)
     ]
-    sources = [SOURCES[name] for name in chapter.sources]
+    sources = [SOURCES[name] for name in chapter.sources] if chapter else [scheme.source]
     return Markup(
         _HTML.chapter(
             LEARN,
-            label,
-            FULL_NAMES[label],
-            LOOK_FOR[label],
+            one,
             chapter,
+            "" if chapter or one.look_for or one.description else missing,
             figures,
             contrasts,
-            sources,
+            [source for source in sources if source],
             Markup(cited),
         )
     )
 
 
-def contrast_html(pair: Pair, keys: tuple[str, str] = ("", "")) -> Markup:
+def contrast_html(scheme: Scheme, pair: Pair, keys: tuple[str, str] = ("", "")) -> Markup:
     """Return two annotated scans of two diagnoses side by side, with what tells them apart.
 
     It needs nothing around it but the page's styles.
 
     Args:
+        scheme: the list of diagnoses.
         pair: an example of each.
         keys: names of the two pictures where maps are to be laid over them.
     """
     first, second = (example.case.label for example in pair)
     figures = [
-        example_html(example, key, _PAIR_SIDE, titled=True)
+        example_html(scheme, example, key, _PAIR_SIDE, titled=True)
         for example, key in zip(pair, keys, strict=True)
     ]
     title = LEARN["pair"].format(first=first, second=second)
-    return Markup(_HTML.contrast(title, TELL_APART.get(frozenset((first, second)), ""), figures))
+    return Markup(_HTML.contrast(title, scheme.tell_apart(first, second), figures))
 
 
-def example_html(example: Example, key: str, most: int, titled: bool = False) -> Markup:
+def example_html(
+    scheme: Scheme, example: Example, key: str, most: int, titled: bool = False
+) -> Markup:
     """Return an annotated scan with its legend.
 
     Args:
+        scheme: the list of diagnoses.
         example: the scan and its regions.
         key: names the picture.
         most: greatest width of the picture as sent, pixels.
@@ -108,6 +120,7 @@ def example_html(example: Example, key: str, most: int, titled: bool = False) ->
             {
                 "key": key,
                 "title": case.label if titled else "",
+                "colour": scheme.colours[case.label],
                 "badge": LEARN["synthetic"] if case.synthetic else "",
                 "width": width,
                 "height": height,
@@ -163,11 +176,11 @@ def maps_html(
     """
     uris = [
         map_uri(
-            maps[LABELS.index(example.case.label)],
+            maps[list(prediction.probabilities).index(example.case.label)],
             _COLOURS,
             example.scan.shape[1] / example.scan.shape[0],
         )
-        for example, (_, maps) in zip(shown, read, strict=True)
+        for example, (prediction, maps) in zip(shown, read, strict=True)
     ]
     places = [(f"{key}-{n}", uri) for n, uri in enumerate(uris) if uri]
     answers = [prediction for prediction, _ in read[:counted]]

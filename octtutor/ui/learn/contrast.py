@@ -28,4 +28,4 @@ class Contrasts:
         except OctTutorError as error:
             _log.warning("nothing to compare: %s", error)
             return ""
-        return contrast_html((first, second))
+        return contrast_html(reveal.scheme, (first, second))

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.scheme import Scheme
 from octtutor.errors import BadInputError, ModelError
 from octtutor.reports.citing import cited_html
 from octtutor.tutor.atlas.atlas import Atlas, Example
-from octtutor.ui.learn.chapter_views import Pair, chapter_html, maps_html, note_html
+from octtutor.ui.learn.chapter_views import (
+    Pair,
+    chapter_html,
+    maps_html,
+    note_html,
+    topic_style,
+)
 from octtutor.ui.learn.layers_views import layers_html
-from octtutor.ui.learn.texts import LEARN, PAIRS
+from octtutor.ui.learn.texts import LEARN, pairs_of
 from octtutor.ui.shared.browser import Browser, trainee_of
 
 LAYERS_TOPIC = "layers"
@@ -36,6 +42,15 @@ class LearnHandlers:
         """Return (title, name) of the decks that have annotated cases."""
         return [(deck.title, deck.name) for deck in self._atlas.decks()]
 
+    def topics(self, deck: Any) -> list[tuple[str, str]]:
+        """Return (title, topic) of all there is to learn: the layers, a deck's diagnoses.
+
+        Raises:
+            BadInputError: the deck's scheme is not at hand.
+        """
+        keys = self._atlas.scheme_of(str(deck or "")).keys
+        return [(LEARN["layers"], LAYERS_TOPIC), *((key, key) for key in keys)]
+
     def body(self, topic: Any, deck: Any, page: Any) -> str:
         """Return a topic's content.
 
@@ -49,11 +64,15 @@ class LearnHandlers:
             StoreError: a scan is gone from the data home.
         """
         if topic == LAYERS_TOPIC:
-            return layers_html(self._atlas.layers())
-        label, lot = _label(topic), lot_of(page)
-        examples, pairs = self._shown(label, deck, lot)
+            return topic_style(self._atlas.scheme_of(str(deck or ""))) + layers_html(
+                self._atlas.layers()
+            )
+        scheme, label = self._asked(topic, deck)
+        lot = lot_of(page)
+        examples, pairs = self._shown(scheme, label, deck, lot)
         cited = cited_html([self._atlas.find_deck(str(deck or ""))])
-        return chapter_html(label, examples, pairs, f"{label.lower()}-{lot}", cited)
+        key = f"{label.lower()}-{lot}"
+        return topic_style(scheme) + chapter_html(scheme, label, examples, pairs, key, cited)
 
     def maps(self, topic: Any, deck: Any, page: Any) -> Iterator[str]:
         """Return the maps for what `body` shows, after a note when the model must be awaited.
@@ -62,10 +81,15 @@ class LearnHandlers:
             BadInputError: there is no such topic, or no annotated scan.
             StoreError: a scan is gone from the data home.
         """
-        label, lot = _label(topic), lot_of(page)
-        examples, pairs = self._shown(label, deck, lot)
+        scheme, label = self._asked(topic, deck)
+        lot = lot_of(page)
+        examples, pairs = self._shown(scheme, label, deck, lot)
         shown = [*examples, *(example for pair in pairs for example in pair)]
         try:
+            knows = self._atlas.model_scheme
+            if knows != scheme.stamp:
+                yield note_html(LEARN["other_model"].format(theirs=knows.name, ours=scheme.name))
+                return
             if not self._atlas.has_maps(example.case for example in shown):
                 yield note_html(LEARN["map_loading"])
             read = [self._atlas.explain(example) for example in shown]
@@ -75,21 +99,25 @@ class LearnHandlers:
             return
         yield maps_html(label, f"{label.lower()}-{lot}", shown, read, trained, len(examples))
 
+    def _asked(self, topic: Any, deck: Any) -> tuple[Scheme, str]:
+        scheme = self._atlas.scheme_of(str(deck or ""))
+        if topic not in scheme.keys:
+            raise BadInputError(LEARN["bad_topic"].format(topic=str(topic)[:40]))
+        return scheme, str(topic)
+
     def _shown(
-        self, label: str, deck: Any, lot: int
+        self, scheme: Scheme, label: str, deck: Any, lot: int
     ) -> tuple[tuple[Example, ...], tuple[Pair, ...]]:
         name = str(deck or "")
-        pairs = [pair for pair in PAIRS if label in pair]
+        pairs = [
+            pair
+            for pair in pairs_of(scheme, label)
+            if all(self._atlas.has_examples(name, one) for one in pair)
+        ]
         return (
             self._atlas.examples(name, label, lot),
             tuple(self._atlas.contrast(name, *pair, 2 * lot + n) for n, pair in enumerate(pairs)),
         )
-
-
-def _label(topic: Any) -> str:
-    if topic in LABELS:  # a diagnosis equals its word
-        return Diagnosis(topic)
-    raise BadInputError(LEARN["bad_topic"].format(topic=str(topic)[:40]))
 
 
 def lot_of(page: Any) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.errors import OctTutorError
 from octtutor.ui.learn.chapter_views import note_html
 from octtutor.ui.learn.handlers import LAYERS_TOPIC, LearnHandlers, lot_of
@@ -13,7 +12,6 @@ from octtutor.ui.learn.texts import LEARN
 from octtutor.ui.shared.browser import Browser
 from octtutor.ui.shared.messages import message, or_message
 
-TOPICS = ((LEARN["layers"], LAYERS_TOPIC), *((str(label), str(label)) for label in LABELS))
 _BAR = gr.Progress()
 
 
@@ -30,10 +28,12 @@ class _LearnEvents:
         bar(0, desc=LEARN["drawing"])
         decks = or_message(self._handlers.decks)
         if not decks:
-            return gr.skip(), note_html(LEARN["no_decks"]), gr.skip()
+            return gr.skip(), note_html(LEARN["no_decks"]), gr.skip(), gr.skip()
         first = decks[0][1]
-        body = or_message(lambda: self._handlers.body(topic, first, 0))
-        return gr.Dropdown(decks, value=first), body, _tools(topic)
+        choices, fitting = self._fitting(topic, first)
+        body = or_message(lambda: self._handlers.body(fitting, first, 0))
+        topics = gr.Radio(choices, value=fitting)
+        return gr.Dropdown(decks, value=first), body, _tools(fitting), topics
 
     def draw(
         self, kept: Browser, topic: Any, deck: Any, bar: gr.Progress = _BAR
@@ -60,8 +60,15 @@ class _LearnEvents:
     ) -> tuple[Any, ...]:
         or_message(lambda: self._handlers.refuse_in_exam(kept, topic))
         bar(0, desc=LEARN[f"drawing_{'layers' if topic == LAYERS_TOPIC else 'examples'}"])
-        body = or_message(lambda: self._handlers.body(topic, deck, page))
-        return body, _tools(topic), page, ""
+        choices, fitting = self._fitting(topic, deck)
+        body = or_message(lambda: self._handlers.body(fitting, deck, page))
+        return body, _tools(fitting), page, "", gr.Radio(choices, value=fitting)
+
+    def _fitting(self, topic: Any, deck: Any) -> tuple[list[tuple[str, str]], str]:
+        """Return the topics of a deck, and the one asked for, or else its first diagnosis."""
+        choices = or_message(lambda: self._handlers.topics(deck))
+        known = [key for _, key in choices]
+        return choices, str(topic) if topic in known else known[1]
 
 
 def build_learn_tab(
@@ -76,7 +83,7 @@ def build_learn_tab(
     """
     with gr.Tab(LEARN["tab"], id="learn") as tab, gr.Column(elem_classes="learn"):
         topic = gr.Radio(
-            list(TOPICS), value=LAYERS_TOPIC, label=LEARN["topic"], elem_id="learn-topic"
+            handlers.topics(None), value=LAYERS_TOPIC, label=LEARN["topic"], elem_id="learn-topic"
         )
         with gr.Row(visible=False, elem_classes="learn-tools") as tools:
             deck = gr.Dropdown([], label=LEARN["deck"], elem_id="learn-deck", min_width=200)
@@ -107,8 +114,8 @@ def build_learn_tab(
         "concurrency_id": "learn-maps",
         "concurrency_limit": 8,
     }
-    shown = [body, tools, lot, maps]
-    tab.select(events.open, [browser, topic, deck], [deck, body, tools], **drawing)
+    shown = [body, tools, lot, maps, topic]
+    tab.select(events.open, [browser, topic, deck], [deck, body, tools, topic], **drawing)
     changes = [
         topic.input(events.draw, [browser, topic, deck], shown, **drawing),
         deck.input(events.draw, [browser, topic, deck], shown, **drawing),

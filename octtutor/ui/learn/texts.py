@@ -3,6 +3,7 @@
 The descriptions are in our own words, after the sources named beside each.
 """
 
+from octtutor.core.scheme import OCT2017, Scheme
 from octtutor.ui.shared.diagnosis_texts import C, D, M, N
 
 CAPTIONS: dict[tuple[str, str | None], str] = {
@@ -50,7 +51,16 @@ LAYERS: dict[str, tuple[str, str, str]] = {
 """By the names of `octtutor.phantom.anatomy.Layer`: short form, full name, what to know."""
 
 PAIRS: tuple[tuple[str, str], ...] = ((D, C), (C, M), (D, N), (M, N))
-"""The usual confusions."""
+"""The usual confusions among the diagnoses of oct2017."""
+
+
+def pairs_of(scheme: Scheme, label: str) -> list[tuple[str, str]]:
+    """Return the pairs with a diagnosis that are contrasted: those that the scheme tells apart."""
+    if scheme.name == OCT2017.name:
+        return [pair for pair in PAIRS if label in pair]
+    told = [tuple(sorted(pair, key=scheme.index)) for pair, _ in scheme.confusions if label in pair]
+    return [(first, second) for first, second in told]
+
 
 LEARN: dict[str, str] = {
     "in_exam": "Your exam runs: the examples are closed until it ends. The layers are open.",
@@ -69,6 +79,9 @@ LEARN: dict[str, str] = {
     "short": "In short",
     "beware": "Beware",
     "examples": "Examples",
+    "no_texts": "The scheme {scheme} says nothing of how {label} looks. Here are examples.",
+    "other_model": "No maps: the model in use knows the diagnoses of {theirs}, not those of "
+    "{ours}.",
     "contrast": "Tell them apart",
     "pair": "{first} or {second}?",
     "sources": "Sources",

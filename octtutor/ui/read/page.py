@@ -10,9 +10,10 @@ from weakref import WeakValueDictionary
 
 import gradio as gr
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.scheme import Scheme
 from octtutor.datasets.decode import SUFFIXES as IMAGES
 from octtutor.datasets.scan_picture import ScanPicture
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.datasets.volumes import SUFFIXES
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.limits import MAX_READER_FILES, MAX_READER_UPLOAD_BYTES
@@ -28,8 +29,8 @@ from octtutor.ui.read.views import (
     busy_html,
     busy_view,
     fault_view,
-    lessons,
     maps_view,
+    panel_texts,
 )
 from octtutor.ui.shared.browser import Browser, trainee_of
 from octtutor.ui.shared.viewer import viewer_html, viewer_script
@@ -55,9 +56,23 @@ class Models(Protocol):
 class ReadHandlers:
     """What the tab's events do. Values in, values out; knows no component."""
 
-    def __init__(self, models: Models, intake: Intake, is_busy: Callable[[str], bool]) -> None:
-        """Take the model, what takes scans in, and what tells whether a trainee is examined."""
+    def __init__(
+        self,
+        models: Models,
+        intake: Intake,
+        is_busy: Callable[[str], bool],
+        schemes: Schemes = SHIPPED,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            models: the model in use.
+            intake: takes scans in.
+            is_busy: tells whether a trainee is examined.
+            schemes: those at hand, for what is said of the model's diagnoses.
+        """
         self._models, self._intake, self._is_busy = models, intake, is_busy
+        self._schemes = schemes
 
     def open(self, browser: Browser, held: OpenedFiles | None, data: View) -> Iterator[Step]:
         """Take scans in and read the first: what is done, the answer, then its maps.
@@ -109,7 +124,8 @@ class ReadHandlers:
         if not self._models.is_ready:
             yield sitting, busy_view(READ["loading"])
         model = self._models.current()
-        answered = answer_view(sitting, int(item), int(index), scan.grey, model.predict(scan))
+        given, scheme = model.predict(scan), self._scheme_of(model)
+        answered = answer_view(sitting, int(item), int(index), scan.grey, given, scheme)
         yield sitting, answered
         for view in self._explain(model, scan, method):
             # whole again: a page that is slow to draw sees the last one only
@@ -120,7 +136,8 @@ class ReadHandlers:
         name = find_method(how).title
         yield busy_view(READ["explaining_now"].format(method=name))
         maps: Maps | None = None
-        for step in _followed(lambda progress: model.maps(scan, LABELS, how, progress)):
+        labels = model.card.labels
+        for step in _followed(lambda progress: model.maps(scan, labels, how, progress)):
             if isinstance(step, tuple):
                 done, total = step
                 text = READ["explaining"].format(method=name, done=done, total=total)
@@ -128,7 +145,13 @@ class ReadHandlers:
             else:
                 maps = step
         assert maps is not None
-        yield maps_view(maps, how, trust_card(model.folder, how))
+        yield maps_view(maps, labels, how, trust_card(model.folder, how))
+
+    def _scheme_of(self, model: Model) -> Scheme | None:
+        try:
+            return self._schemes.of(model.card.scheme)
+        except BadInputError:  # it is not at hand: the answer can be shown all the same
+            return None
 
     def _refuse_in_exam(self, browser: Browser) -> None:
         trainee_id = trainee_of(browser)
@@ -204,8 +227,7 @@ def _build_room(urls: bool) -> gr.HTML:
         html_template=viewer_html(_ASSETS / "read.html"),
         js_on_load=viewer_script(_ASSETS / "read.js"),
         apply_default_css=False,
-        labels=[str(label) for label in LABELS],
-        lessons=lessons(),
+        lessons=panel_texts(),
         urls=urls,
         suffixes=sorted(IMAGES | SUFFIXES),
         most_files=MAX_READER_FILES,

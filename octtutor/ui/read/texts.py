@@ -45,6 +45,7 @@ READ: dict[str, str] = {
     "frame or a second picture beside it.",
     "preparation": "What was done to the picture",
     "anyway": "Show the answer anyway",
+    "no_advice": "The list of diagnoses of this model says nothing of it.",
     "look_for": "What to look for",
     "signs": "Where to look",
     "apart": "Told apart",

@@ -1,5 +1,6 @@
 """What the tab Read a scan shows, as its script draws it. Plain dictionaries."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from octtutor import __version__
-from octtutor.core.diagnosis import LABELS, by_label
+from octtutor.core.scheme import Scheme, SchemeDiagnosis
 from octtutor.datasets.decode import Pixels
 from octtutor.model.explain.maps import COLOURS
 from octtutor.model.explain.methods import METHODS
@@ -18,7 +19,7 @@ from octtutor.model.serve.library import Maps, ModelAnswer
 from octtutor.reports.markup import library
 from octtutor.ui.read.intake import OpenedFiles
 from octtutor.ui.read.texts import READ
-from octtutor.ui.shared.diagnosis_texts import CHAPTERS, FULL_NAMES, LOOK_FOR, TELL_APART
+from octtutor.ui.shared.diagnosis_texts import chapter_of
 from octtutor.ui.shared.pictures import scan_uri, tinted_uri
 from octtutor.ui.shared.texts import PURPOSE
 
@@ -45,9 +46,23 @@ def busy_html(text: str, done: int, total: int) -> Markup:
 
 
 def answer_view(
-    sitting: OpenedFiles, item: int, index: int, scan: Pixels, answer: ModelAnswer
+    sitting: OpenedFiles,
+    item: int,
+    index: int,
+    scan: Pixels,
+    answer: ModelAnswer,
+    scheme: Scheme | None,
 ) -> View:
-    """Draw a scan and its answer; its maps come after it."""
+    """Draw a scan and its answer; its maps come after it.
+
+    Args:
+        sitting: what is open.
+        item: which of its files.
+        index: which slice.
+        scan: uint8 (height, width).
+        answer: the model's.
+        scheme: the model's; None: it is not at hand, and nothing can be said of its diagnoses.
+    """
     height, width = scan.shape
     return {
         "phase": "read",
@@ -61,6 +76,7 @@ def answer_view(
         "answer": asdict(answer),
         "abstains": _abstaining(answer),
         "worth": READ["calibrated" if answer.calibrated else "not_calibrated"],
+        "lessons": lessons(scheme),
         "maps": None,
         "purpose": PURPOSE,
         "version": __version__,
@@ -79,12 +95,15 @@ def _abstaining(answer: ModelAnswer) -> list[str]:
     return [READ["abstains"], READ["between"].format(one=between[0], two=between[1])]
 
 
-def maps_view(maps: Maps, method: str, trust: Trust | None) -> View:
-    """Draw the maps, float32 (4, height, width) in LABELS order, and what they are worth."""
+def maps_view(maps: Maps, labels: Sequence[str], method: str, trust: Trust | None) -> View:
+    """Draw the maps, float32 (k, height, width) in the labels' order, and what they are worth."""
     return {
         "phase": "read",
         "method": method,
-        "maps": {name: by_label(level_uri(level, name) for level in maps) for name in COLOURS},
+        "maps": {
+            name: dict(zip(labels, (level_uri(level, name) for level in maps), strict=True))
+            for name in COLOURS
+        },
         "trust": list(trust.lines) if trust else [],
     }
 
@@ -102,16 +121,30 @@ def level_uri(level: npt.NDArray[np.float32], colours: str) -> str | None:
     return tinted_uri(np.clip(small, 0, 1).astype(np.float32), colours)
 
 
-def lessons() -> View:
-    """Return what the panel says of each class and of each pair, for the component's props."""
+def lessons(scheme: Scheme | None) -> View:
+    """Return what the panel says of each diagnosis of a scheme and of each pair."""
+    if scheme is None:
+        return {"names": {}, "colours": {}, "look_for": {}, "signs": {}, "apart": {}}
     return {
-        "names": {str(label): FULL_NAMES[label] for label in LABELS},
-        "look_for": {str(label): LOOK_FOR[label] for label in LABELS},
-        "signs": {
-            str(label): [[sign.name, sign.where, sign.look] for sign in CHAPTERS[label].signs]
-            for label in LABELS
-        },
-        "apart": {"|".join(sorted(map(str, pair))): text for pair, text in TELL_APART.items()},
+        "names": {one.key: one.name for one in scheme.diagnoses},
+        "colours": scheme.colours,
+        "look_for": {one.key: one.look_for for one in scheme.diagnoses if one.look_for},
+        "signs": {one.key: _signs(scheme, one) for one in scheme.diagnoses if one.signs},
+        "apart": {"|".join(sorted(pair)): text for pair, text in scheme.confusions},
+    }
+
+
+def _signs(scheme: Scheme, one: SchemeDiagnosis) -> list[list[str]]:
+    """Return name, place and look of each sign; of most schemes the names are all there is."""
+    chapter = chapter_of(scheme, one.key)
+    if chapter is None:
+        return [[name, "", ""] for name in one.signs]
+    return [[sign.name, sign.where, sign.look] for sign in chapter.signs]
+
+
+def panel_texts() -> View:
+    """Return what the panel says whatever the diagnoses are, for the component's props."""
+    return {
         "methods": [[key, method.title, method.shows] for key, method in METHODS.items()],
         "texts": READ | {"map_is": WHAT_A_MAP_IS},
     }

@@ -1,8 +1,9 @@
-"""What each diagnosis is and looks like, in English."""
+"""What the diagnoses of oct2017 are and look like at length, in English; a scheme has the rest."""
 
 from dataclasses import dataclass
 
 from octtutor.core.diagnosis import Diagnosis
+from octtutor.core.scheme import OCT2017, Scheme
 
 C, M, D, N = Diagnosis.CNV, Diagnosis.DME, Diagnosis.DRUSEN, Diagnosis.NORMAL
 
@@ -214,37 +215,6 @@ CHAPTERS: dict[str, Chapter] = {
 }
 
 
-FULL_NAMES: dict[str, str] = {
-    C: "choroidal neovascularisation",
-    M: "diabetic macular oedema",
-    D: "drusen",
-    N: "no disease",
-}
-
-LOOK_FOR: dict[str, str] = {
-    C: "Follow the RPE, the brightest band: it is lifted, broken or blurred. Under or over it lies "
-    "grey, ill-defined material, often with dark subretinal fluid beside it.",
-    M: "The RPE is smooth and in place. Above it, dark round or oval cysts sit in the inner "
-    "nuclear and outer plexiform layers; the retina is thick and the foveal pit shallow or gone.",
-    D: "The RPE rises in small bumps over Bruch's membrane, with grey material under each. The "
-    "layers above bend over them, and there is no dark fluid.",
-    N: "Every layer runs smoothly from edge to edge, the foveal pit is open, the RPE is an even "
-    "bright band, and nothing dark lies in or under the retina.",
-}
-
-TELL_APART: dict[frozenset[str], str] = {
-    frozenset((C, D)): "Drusen or CNV: both lift the RPE. Dark fluid, or grey material that has "
-    "broken through the band, means CNV; clean bumps under an unbroken band mean drusen.",
-    frozenset((C, M)): "CNV or DME: both can hold fluid. Ask where it starts: a disturbed RPE "
-    "with fluid next to it means CNV; cysts high in the retina over a smooth RPE mean DME.",
-    frozenset((C, N)): "CNV or normal: trace the RPE slowly from edge to edge. One place where "
-    "it thickens, lifts or loses its edge is enough.",
-    frozenset((M, D)): "DME or drusen: look on both sides of the ONL. Dark holes above it mean "
-    "DME; bumps of the bright band below it mean drusen.",
-    frozenset((M, N)): "DME or normal: a few small dark cysts beside the fovea are easily missed. "
-    "Compare the thickness on both sides and the depth of the pit.",
-    frozenset(
-        (D, N)
-    ): "Drusen or normal: look along the RPE, not at it. Small drusen are a wave in "
-    "a line that should be straight; vessel shadows run straight down and lift nothing.",
-}
+def chapter_of(scheme: Scheme, key: str) -> Chapter | None:
+    """Return what the atlas says of a diagnosis, None where it has no chapter of it."""
+    return CHAPTERS.get(key) if scheme.name == OCT2017.name else None

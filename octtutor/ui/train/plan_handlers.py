@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from octtutor.core.scheme import OCT2017
 from octtutor.datasets.listing import read_listing
 from octtutor.errors import BadInputError
 from octtutor.jobs.estimate import Estimate
@@ -103,6 +104,7 @@ class PlanHandlers:
             backbone_weights=None if start else _text(form.weights),
             size=_whole(form.size, "size"),
             start=str(now) if start else None,
+            scheme=None if chosen.scheme == OCT2017 else chosen.scheme.name,
             settings=_settings(recipe, form),
             compare_with=str(now),
             by=by,

@@ -10,7 +10,6 @@ from typing import Any
 from markupsafe import Markup
 from PIL import Image
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.jobs.queue import Job
 from octtutor.jobs.state import CUT_OFF, DONE, FAILED, RUNNING, STOP, WAITING
 from octtutor.model.measure.kept_comparison import (
@@ -39,8 +38,7 @@ def audit_view(chosen: Chosen) -> Markup:
     per_class = chosen.report["per_class"]
     names = [TRAIN[key] for key in ("audit_class", "audit_scans", "audit_patients")]
     classes = [
-        (label, per_class[label]["files"], per_class[label]["patients"])
-        for label in map(str, LABELS)
+        (label, counted["files"], counted["patients"]) for label, counted in per_class.items()
     ]
     return Markup(_HTML.audit(list(_verdict(chosen)), names, classes, _findings(chosen)))
 
@@ -247,7 +245,7 @@ def comparison_view(kept: KeptComparison, pictures: Sequence[Path]) -> Markup:
             ],
             f"n = {kept.n} scans of {kept.patients} patients.",
             mcnemar,
-            [_confusion(side) for side in sides],
+            [_confusion(side, kept.labels) for side in sides],
             _differing(kept.differing, pictures),
         )
     )
@@ -262,13 +260,13 @@ def _flagged(side: ComparedModel) -> Markup:
     return Markup(_HTML.model(side.model, TRAIN["leaky_flag"] if side.leaky else ""))
 
 
-def _confusion(side: ComparedModel) -> dict[str, object]:
+def _confusion(side: ComparedModel, labels: Sequence[str]) -> dict[str, object]:
     lines = [
         (label, [(_kind(index, column, n), n) for column, n in enumerate(side.confusion[index])])
-        for index, label in enumerate(LABELS)
+        for index, label in enumerate(labels)
     ]
     caption = TRAIN["confusion"].format(name=side.model)
-    return {"caption": caption, "labels": LABELS, "lines": lines}
+    return {"caption": caption, "labels": labels, "lines": lines}
 
 
 def _kind(row: int, column: int, n: int) -> str:

@@ -1,5 +1,7 @@
 """Every method keeps one contract, and does what its paper says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_the_gradient_from_cut_to_cut_is_that_of_the_whole_network(engine, prepa
 
     from octtutor.model.explain.layercam import against_healthy, run_stages, stage_outputs
 
-    stages = run_stages(engine, prepared, against_healthy([1]))
+    stages = run_stages(engine, prepared, against_healthy(engine.card, [1]))
     assert [stage.activations.shape[0] for stage in stages] == [28, 14, 7]
     backbone = engine.network.backbone
     whole = keras.Model(backbone.input, stage_outputs(backbone))
@@ -69,7 +71,7 @@ def test_the_fine_map_is_zero_where_one_stage_sees_nothing(engine, prepared):
     from octtutor.model.explain.gradcam import weighed
     from octtutor.model.explain.layercam import against_healthy, finecam, run_stages
 
-    last = run_stages(engine, prepared, against_healthy([1]))[-1]
+    last = run_stages(engine, prepared, against_healthy(engine.card, [1]))[-1]
     coarse = weighed(last.activations, last.slopes.mean((1, 2)))[0]
     dark = np.kron(coarse == 0, np.ones((4, 4), bool))
     # the cubic interpolation reaches one cell beyond what is lit
@@ -79,13 +81,20 @@ def test_the_fine_map_is_zero_where_one_stage_sees_nothing(engine, prepared):
     assert not finecam(engine, prepared, [1])[0][far].any()
 
 
-def test_the_score_of_a_disease_is_measured_from_health():
+def test_the_score_of_a_disease_is_measured_from_health(engine):
     from octtutor.model.explain.layercam import against_healthy
 
-    rows = against_healthy(range(4))
+    rows = against_healthy(engine.card, range(4))
     assert rows[0].tolist() == [1, 0, 0, -1]
     assert rows[3] == pytest.approx([-1 / 3, -1 / 3, -1 / 3, 1])
     assert rows.sum(axis=1) == pytest.approx(np.zeros(4))
+
+
+def test_without_a_healthy_class_a_score_is_measured_from_all_others(engine):
+    from octtutor.model.explain.layercam import against_healthy
+
+    rows = against_healthy(replace(engine.card, healthy=None), [0])
+    assert rows[0] == pytest.approx([1, -1 / 3, -1 / 3, -1 / 3])
 
 
 def test_a_backbone_without_a_bottleneck_falls_back_to_its_feature_map():

@@ -127,13 +127,15 @@ def test_what_cannot_be_measured_is_refused_in_one_line_before_the_model_is_load
     shutil.copytree(write_scans(tmp_path / "x", 1, (128, 128)) / "CNV", unlabelled)
     (unlabelled / "CNV-1000-1.png").rename(unlabelled / "a.png")
     packed.write_bytes(b"PK\3\4 and no end")
-    nowhere = tmp_path / "no-such-model"
+    nowhere = tmp_path / "no-weights"
+    nowhere.mkdir()
+    shutil.copy(MODEL / "card.json", nowhere)
     for data, error, why in (
         (empty, BadInputError, "Found none"),
         (unlabelled, BadInputError, "1 of 1 without a known label"),
         (packed, BadArchiveError, "damaged"),
         (tmp_path / "gone", BadInputError, "not there"),
-        (tmp_path / "x", ModelError, "card.json"),
+        (tmp_path / "x", ModelError, "weights.safetensors"),
     ):
         with pytest.raises(error, match=why) as caught:
             inspect(nowhere, data, tmp_path / "out")

@@ -18,7 +18,6 @@ def test_a_scheme_without_a_mapping_is_refused_before_anything_is_answered():
 
 def test_the_networks_own_scheme_needs_no_mapping():
     assert MappedTruth(Naming(OCT2017_SCHEME)).facts() == {
-        "scheme": "oct2017",
-        "counted": {},
-        "left_out": {},
+        "mapping": {"scheme": "oct2017", "counted": {}, "left_out": {}}
     }
+    assert MappedTruth().facts() == {}

@@ -22,7 +22,6 @@ from octtutor.datasets.schemes.scheme_registry import (
 )
 from octtutor.errors import BadInputError
 from octtutor.tutor.decks.deck_import import import_scans
-from octtutor.tutor.decks.training_lists import TrainingScans
 from octtutor.tutor.exams.quiz_building import build_quiz
 from octtutor.tutor.exams.quizzes import Quizzes
 from octtutor.tutor.practice.practice import Practice
@@ -242,8 +241,3 @@ def test_a_rule_draws_its_classes_and_a_file_that_names_another_list_is_told(sto
 def test_a_deck_keeps_to_its_list(store, images, clock, eight, scans):
     with pytest.raises(BadInputError, match="Expected scans of the scheme 'octdl'"):
         import_scans(store, images, scans, clock, eight, naming=Naming(SHIPPED.get("oct2017")))
-
-
-def test_training_refuses_it(store, images, eight, tmp_path):
-    with pytest.raises(BadInputError, match="which is not understood here yet"):
-        TrainingScans(store, images, tmp_path / "lists").listing([eight])

@@ -388,10 +388,15 @@ def test_a_click_on_the_matrix_shows_its_scans_page_by_page(
     assert (right.count("<figure>"), more) == (PAGE + 3, False)
 
 
-@pytest.mark.parametrize("sent", [None, {}, {"cell": "4-0"}, {"cell": "../x"}, {"cell": 1}, "0-0"])
+@pytest.mark.parametrize("sent", [None, {}, {"cell": "9-0"}, {"cell": "../x"}, {"cell": 1}, "0-0"])
 def test_a_forged_click_is_refused(sent):
     with pytest.raises(BadInputError, match="number of the matrix"):
         read_cell(sent)
+
+
+def test_a_click_beside_the_matrix_is_refused(handlers: EvaluateHandlers, evaluations: Prepared):
+    name = done(evaluations, BALANCED)
+    assert "number of the matrix" in handlers.scans(name, Looking((4, 0)))[0]
 
 
 def test_an_evaluation_whose_files_are_gone_says_so(

@@ -12,7 +12,9 @@ from octtutor.core.case import Case
 from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
 from octtutor.core.prediction import Prediction
 from octtutor.core.region import Region
+from octtutor.core.scheme import OCT2017
 from octtutor.datasets.images import ImageFolder
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError, ModelError
 from octtutor.phantom.anatomy import Layer
 from octtutor.store.sql import SqlStore
@@ -26,7 +28,7 @@ from octtutor.ui.learn.layers_views import layers_html
 from octtutor.ui.learn.markers import place_markers, window
 from octtutor.ui.learn.page import build_learn_tab
 from octtutor.ui.learn.texts import LAYERS, PAIRS, caption
-from octtutor.ui.shared.diagnosis_texts import CHAPTERS, SOURCES, TELL_APART
+from octtutor.ui.shared.diagnosis_texts import CHAPTERS, SOURCES
 from tests.conftest import DECK, ROOT, Clock
 
 STYLES = ROOT / "octtutor" / "ui" / "learn" / "assets" / "learn.css"
@@ -36,6 +38,7 @@ class Model:
     """Reads everything as CNV and finds no evidence for DME."""
 
     name = "told"
+    scheme = OCT2017
     sha256: str | None = "0" * 64
     is_ready = True
     fault: str | None = None
@@ -123,7 +126,7 @@ def test_a_chapter_has_words_signs_six_examples_two_pairs_and_sources(handlers, 
     assert body.count("class='badge'>synthetic<") == 10
     pairs = [pair for pair in PAIRS if label in pair]
     assert len(pairs) == 2
-    assert all(TELL_APART[frozenset(pair)] in body for pair in pairs)
+    assert all(OCT2017_SCHEME.tell_apart(*pair) in body for pair in pairs)
     assert all(SOURCES[key].split(".")[0] in body for key in chapter.sources)
     assert len(body) < 3_000_000
 
@@ -210,28 +213,28 @@ def test_a_broken_model_leaves_the_atlas_whole(handlers, shelf: Shelf):
 
 def test_what_comes_from_data_is_escaped():
     example = drawn("x.png", (box("<script>alert('x')</script>", 50, 110, 30),))
-    shown = example_html(example, "", 512)
+    shown = example_html(OCT2017_SCHEME, example, "", 512)
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
 
 
 def test_a_scan_that_is_not_synthetic_is_not_called_so():
-    assert "synthetic" not in example_html(drawn("x.png"), "", 512)
-    assert "synthetic" in example_html(drawn("x.png", synthetic=True), "", 512)
+    assert "synthetic" not in example_html(OCT2017_SCHEME, drawn("x.png"), "", 512)
+    assert "synthetic" in example_html(OCT2017_SCHEME, drawn("x.png", synthetic=True), "", 512)
 
 
 def test_a_case_without_regions_says_that_nothing_is_marked():
-    shown = example_html(drawn("x.png"), "", 512)
+    shown = example_html(OCT2017_SCHEME, drawn("x.png"), "", 512)
     assert "No lesion is marked" in shown
     assert "Nothing is marked in it" in shown
 
 
 def test_a_contrast_pair_stands_alone_and_is_small(handlers, atlas, shelf: Shelf):
     for first, second in PAIRS:
-        shown = contrast_html(atlas(shelf).contrast(EMBEDDED, first, second, 1))
+        shown = contrast_html(OCT2017_SCHEME, atlas(shelf).contrast(EMBEDDED, first, second, 1))
         assert shown.startswith("<section class='learn pair'")
         assert shown.index(f"</i>{first}<") < shown.index(f"</i>{second}<")
-        assert TELL_APART[frozenset((first, second))] in shown
+        assert OCT2017_SCHEME.tell_apart(first, second) in shown
         assert shown.count("<figure") == 2
         assert len(shown) < 400_000
 

@@ -14,7 +14,6 @@ from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.decks.endless import Endless
 from octtutor.ui.desk.handlers import DeskHandlers
 from octtutor.ui.practise.page import PractiseHandlers
-from octtutor.ui.shared.diagnosis_texts import LOOK_FOR
 from octtutor.ui.shared.pictures import map_uri, outline_path, scan_uri
 
 LABEL_WORDS = ("CNV", "DME", "DRUSEN", "NORMAL")
@@ -73,7 +72,7 @@ def test_a_whole_quiz_from_start_to_results(desk_handlers: DeskHandlers, started
         (told,) = [screen.desk for screen in desk_handlers.commit(browser, answer(desk))]
         assert told["phase"] == "told"
         assert told["truth"] in LABEL_WORDS
-        assert told["advice"][0] == LOOK_FOR[told["truth"]]
+        assert told["advice"][0] == OCT2017_SCHEME.get(told["truth"]).look_for
         assert told["model"]["label"] == "CNV"
         assert told["maps"]["inferno"]["DME"] is None
         screen = desk_handlers.next(browser, answer(desk))
@@ -175,7 +174,7 @@ def test_an_outline_follows_the_mask():
 
 def test_there_is_advice_for_every_pair():
     for truth in OCT2017_SCHEME.keys:
-        assert OCT2017_SCHEME.get(truth).look_for == LOOK_FOR[truth]
+        assert OCT2017_SCHEME.get(truth).look_for
         for choice in set(OCT2017_SCHEME.keys) - {truth}:
             assert (
                 OCT2017_SCHEME.tell_apart(truth, choice)

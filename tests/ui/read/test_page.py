@@ -15,6 +15,7 @@ from octtutor.core.verdict import Verdict
 from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.model.explain.trust import Trust
+from octtutor.model.network.card import read_card
 from octtutor.model.serve.library import ModelAnswer
 from octtutor.tutor.exams.examined import Refusal
 from octtutor.ui.read.intake import KEPT, Intake, OpenedFiles, sweep
@@ -33,6 +34,7 @@ class ToldModel:
 
     is_ready = True
     folder = MODEL
+    card = read_card(MODEL)
 
     def __init__(self, answer: ModelAnswer = ANSWER) -> None:
         self.answer = answer
@@ -317,5 +319,5 @@ def test_an_empty_map_has_no_picture():
 
 def test_what_was_measured_of_the_maps_is_told_and_nothing_where_nobody_did():
     maps = np.zeros((4, 40, 50), np.float32)
-    assert maps_view(maps, "gradcam", None)["trust"] == []
-    assert maps_view(maps, "gradcam", Trust("?", ("a line",)))["trust"] == ["a line"]
+    assert maps_view(maps, LABELS, "gradcam", None)["trust"] == []
+    assert maps_view(maps, LABELS, "gradcam", Trust("?", ("a line",)))["trust"] == ["a line"]

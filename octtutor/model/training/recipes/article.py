@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.model.training.recipes.recipe import DECLARED, Count, Rate, Recipe, TrainingInput
 
 if TYPE_CHECKING:
+    from octtutor.core.scheme import Scheme
     from octtutor.model.network.pretrained import BackboneSource
     from octtutor.model.training.beginning import Beginning
     from octtutor.model.training.loop import TrainingOutcome
@@ -35,11 +37,11 @@ class Article(Recipe):
         """The head, as in a card. Its softmax is part of the loss here."""
         return {"kind": "gap-dense", "hidden": self.hidden, "dropout": 0.0}
 
-    def begin(self, source: "BackboneSource") -> "Beginning":
+    def begin(self, source: "BackboneSource", scheme: "Scheme" = OCT2017_SCHEME) -> "Beginning":
         """Give a backbone a new head; InceptionV3 is fed as in the article."""
         from octtutor.model.training.beginning import begin_as_article
 
-        return begin_as_article(source, self.head, self.seed)
+        return begin_as_article(source, self.head, self.seed, scheme=scheme)
 
     def fit(self, given: TrainingInput) -> "TrainingOutcome":
         """Train the head (see `Recipe.fit`)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.model.training.augment import Augmentation
 from octtutor.model.training.recipes.recipe import (
     DECLARED,
@@ -17,6 +18,7 @@ from octtutor.model.training.recipes.recipe import (
 )
 
 if TYPE_CHECKING:
+    from octtutor.core.scheme import Scheme
     from octtutor.model.network.pretrained import BackboneSource
     from octtutor.model.training.beginning import Beginning
     from octtutor.model.training.loop import TrainingOutcome
@@ -70,14 +72,14 @@ class Finetune(Recipe):
         """Return the recipe for a trial of one epoch, without the head's own passes."""
         return replace(self, epochs=1, probe=0)
 
-    def begin(self, source: "BackboneSource") -> "Beginning":
+    def begin(self, source: "BackboneSource", scheme: "Scheme" = OCT2017_SCHEME) -> "Beginning":
         """Go on with the whole of a model that is given; else give a backbone a new head."""
         from octtutor.model.network.network import GAP_DENSE
         from octtutor.model.training.beginning import begin_with_head, begin_with_model
 
         if source.model is None:
-            return begin_with_head(source, GAP_DENSE, self.seed, flip_average=True)
-        return begin_with_model(source, self.seed, flip_average=True)
+            return begin_with_head(source, GAP_DENSE, self.seed, True, scheme)
+        return begin_with_model(source, self.seed, True, scheme)
 
     def fit(self, given: TrainingInput) -> "TrainingOutcome":
         """Train on all devices of all hosts (see `Recipe.fit`)."""

@@ -19,9 +19,11 @@ from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from octtutor.core.validation import faults_of
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 
 if TYPE_CHECKING:
+    from octtutor.core.scheme import Scheme
     from octtutor.model.network.pretrained import BackboneSource
     from octtutor.model.network.scan_set import ScanSet
     from octtutor.model.training.beginning import Beginning
@@ -92,11 +94,12 @@ class Recipe(ABC):
         return {"name": self.name, **asdict(self)}
 
     @abstractmethod
-    def begin(self, source: "BackboneSource") -> "Beginning":
+    def begin(self, source: "BackboneSource", scheme: "Scheme" = OCT2017_SCHEME) -> "Beginning":
         """Build the network that training starts from.
 
         Args:
             source: the backbone, and where its weights come from.
+            scheme: the list of diagnoses that it is to tell apart.
 
         Raises:
             ModelError: see `open_backbone`; or the head does not suit it.

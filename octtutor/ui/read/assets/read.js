@@ -1,5 +1,4 @@
 // The tab Read a scan: takes files in, draws what the server answers; see octtutor/ui/read/views.py.
-const LABELS = props.labels;
 const LESSONS = props.lessons;
 const T = LESSONS.texts;
 const find = (selector) => element.querySelector(selector);
@@ -24,6 +23,14 @@ const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, key) => values[key
 const isOpen = () => root.dataset.phase === "read";
 const isVisible = () => root.offsetParent !== null;
 const pairs = () => find(".pairing").checked;
+// the diagnoses of the model that has answered, in its order
+const labels = () => Object.keys(view.answer.probabilities);
+// a node in the colour of a diagnosis
+const tinted = (node, label) => {
+  const colour = view.lessons.colours[label];
+  if (colour) node.style.setProperty("--class", colour);
+  return node;
+};
 const isStrange = () => root.classList.contains("strange-scan");
 
 function build() {
@@ -32,13 +39,6 @@ function build() {
     node.title = T[node.dataset.label];
     node.setAttribute("aria-label", T[node.dataset.label]);
   });
-  all(".map-classes").forEach((box) => LABELS.forEach((label) => {
-    const button = make("button", `map-class ${label.toLowerCase()}`, label);
-    button.type = "button";
-    button.dataset.mapClass = label;
-    button.addEventListener("click", () => { shown[Number(box.dataset.side)] = label; drawMaps(); });
-    box.append(button);
-  }));
   find(".method").append(...LESSONS.methods.map(([key, title]) => {
     const option = make("option", "", title);
     option.value = key;
@@ -248,7 +248,8 @@ function drawAnswer() {
   find(".unlike").textContent = isUnread ? "" : answer.why;
   find(".preparation").hidden = !answer.preparation.length;
   find(".preparation ul").replaceChildren(...answer.preparation.map((text) => make("li", "", text)));
-  const ranked = [...LABELS].sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
+  drawClasses();
+  const ranked = labels().sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
   shown = [ranked[0], ranked[1]];
   const [title, between] = view.abstains;
   const likely = title ? shown : [answer.label];
@@ -256,12 +257,12 @@ function drawAnswer() {
   find(".abstains").replaceChildren(make("strong", "", title || ""), ` ${between || ""}`);
   find(".verdict").hidden = Boolean(title);
   find(".verdict").replaceChildren(
-    make("span", `name ${answer.label.toLowerCase()}`, answer.label),
+    tinted(make("span", "name", answer.label), answer.label),
     make("span", "number", answer.probabilities[answer.label].toFixed(2)),
-    make("span", "full", LESSONS.names[answer.label]),
+    make("span", "full", view.lessons.names[answer.label] || ""),
   );
-  find(".chances tbody").replaceChildren(...LABELS.map((label) => {
-    const bar = make("span", `bar ${label.toLowerCase()}`);
+  find(".chances tbody").replaceChildren(...labels().map((label) => {
+    const bar = tinted(make("span", "bar"), label);
     bar.style.width = `${Math.round(100 * answer.probabilities[label])}%`;
     const cell = make("td", "bars");
     cell.append(bar);
@@ -274,18 +275,32 @@ function drawAnswer() {
   drawApart();
 }
 
+function drawClasses() {
+  all(".map-classes").forEach((box) => box.replaceChildren(...labels().map((label) => {
+    const button = tinted(make("button", "map-class", label), label);
+    button.type = "button";
+    button.title = view.lessons.names[label] || "";
+    button.dataset.mapClass = label;
+    button.addEventListener("click", () => { shown[Number(box.dataset.side)] = label; drawMaps(); });
+    return button;
+  })));
+}
+
 function adviceOn(label) {
+  const told = view.lessons, name = told.names[label];
+  const head = make("h3", "", `${T.look_for}: ${label}${name ? ` (${name})` : ""}`);
+  if (!told.look_for[label]) return [head, make("p", "", T.no_advice)];
   const signs = make("details");
   const list = make("dl");
-  for (const [name, where, look] of LESSONS.signs[label]) list.append(make("dt", "", name), make("dd", "", `${where[0].toUpperCase()}${where.slice(1)}. ${look}`));
+  for (const [sign, where, look] of told.signs[label] || []) list.append(make("dt", "", sign), ...(where ? [make("dd", "", `${where[0].toUpperCase()}${where.slice(1)}. ${look}`)] : []));
   signs.append(make("summary", "", T.signs), list);
-  return [make("h3", "", `${T.look_for}: ${label} (${LESSONS.names[label]})`), make("p", "", LESSONS.look_for[label]), signs];
+  return [head, make("p", "", told.look_for[label]), ...(list.children.length ? [signs] : [])];
 }
 
 function drawApart() {
   const line = find(".apart");
   if (!line) return;
-  const text = LESSONS.apart[[...new Set(pairs() ? shown : [view.answer.label, shown[1]])].sort().join("|")];
+  const text = view.lessons.apart[[...new Set(pairs() ? shown : [view.answer.label, shown[1]])].sort().join("|")];
   line.textContent = text || "";
 }
 
@@ -316,7 +331,7 @@ function drawMaps() {
     map.style.opacity = Number(find(".opacity").value) / 100;
     map.style.clipPath = `inset(0 ${100 - split}% 0 0)`;
     const caption = stage.querySelector("figcaption");
-    caption.className = label.toLowerCase();
+    tinted(caption, label);
     caption.textContent = two ? `${label} ${view.answer.probabilities[label].toFixed(2)}` : "";
   });
   const empty = maps ? (two ? shown : [shown[0]]).filter((label) => !maps[label]).map((label) => fill(T.no_evidence, { label })) : [];

@@ -1,0 +1,1 @@
+"""Architectures from elsewhere: a list of Keras's own layers, each checked, and no code."""
