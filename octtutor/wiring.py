@@ -234,7 +234,7 @@ def build(
     sessions = open_sessions(archive, shelf, settings)
     regions_of = DeckPublisher(store, images, now).regions_of
     atlas = Atlas(store, images, shelf, regions_of, schemes)
-    desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
+    desk = DeskHandlers(practice, exams, sessions, Contrasts(atlas))
     served, urls = ServedModel(shelf), is_local(host, share)
     intake = Intake(readers_uploads(), ExaminedScans(store, images, now), urls)
     rooms = Rooms(
