@@ -1,7 +1,7 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
@@ -138,6 +139,7 @@ def serve_page(
     port: int,
     share: bool,
     mcp: bool = False,
+    routes: Sequence[BaseRoute] = (),
 ) -> str:
     """Start the server in the background and return its address.
 
@@ -150,6 +152,7 @@ def serve_page(
         port: likewise.
         share: also make a public link (Gradio's relay).
         mcp: also offer the service's endpoints as MCP tools.
+        routes: plain ones of the trainees' page, which go before Gradio's.
     """
     sweep(uploads)
     app, local, _ = page.launch(
@@ -176,6 +179,7 @@ def serve_page(
             "lifespan": lambda _app: educators.router.lifespan_context(educators),
             "docs_url": None,
             "redoc_url": None,
+            "routes": list(routes),
         },
         **look(),
     )

@@ -1,12 +1,9 @@
 """What a request asks of the records: few statements, few transactions, whatever the deck."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
 
 import pytest
-from sqlalchemy import event
 
 from octtutor.core.case import Case, Deck
 from octtutor.core.diagnosis import LABELS
@@ -17,40 +14,12 @@ from octtutor.tutor.practice.answering import Given
 from octtutor.tutor.practice.practice import Practice
 from octtutor.ui.desk.handlers import DeskHandlers
 from tests.conftest import DECK
+from tests.counting import counting, counting_steps
 
 EXAM = 'title = "E"\ndeck = "embedded"\nmode = "exam"\n[rule]\nper_class = 1\n'
 TWICE = 'title = "T"\ndeck = "embedded"\n[options]\nsecond_look = true\n[rule]\nper_class = 1\n'
 CLASS = 'title = "C"\ndeck = "embedded"\n[rule]\nper_class = 1\n'
 TRAINEE = "5e0a6f6c-7d14-4cb1-8c39-0a3c6f7e5d10"
-
-
-@dataclass
-class Counted:
-    """What was asked of the database."""
-
-    statements: list[str] = field(default_factory=list)
-    transactions: int = 0
-
-
-@contextmanager
-def counting(store: MemoryStore) -> Iterator[Counted]:
-    """Count statements but BEGIN, and transactions, as SQLAlchemy sends them."""
-    counted, engine = Counted(), store._engine
-
-    def statement(_c, _cursor, words, *_rest) -> None:
-        if not words.startswith("BEGIN"):
-            counted.statements.append(words)
-
-    def begun(_connection) -> None:
-        counted.transactions += 1
-
-    event.listen(engine, "before_cursor_execute", statement)
-    event.listen(engine, "begin", begun)
-    try:
-        yield counted
-    finally:
-        event.remove(engine, "before_cursor_execute", statement)
-        event.remove(engine, "begin", begun)
 
 
 @pytest.fixture
@@ -83,7 +52,7 @@ def test_an_answer_and_the_next_case_take_few_statements(
         truth = store.get_attempt(attempt.id).cases[position]
         label = store.get_case(EMBEDDED, truth).label
         wrong = next(key for key in LABELS if key != label)
-        with counting(store) as answer:
+        with counting() as answer:
             if kind == "exam":
                 given = Given(wrong, 3, 0)
                 practice.answer(TRAINEE, attempt.id, position, given)
@@ -93,13 +62,13 @@ def test_an_answer_and_the_next_case_take_few_statements(
         assert len(answer.statements) <= 12, answer.statements
         assert answer.transactions <= 2
         if kind == "twice":
-            with counting(store) as decided:
+            with counting() as decided:
                 view = desk.decide(browser, {**place, "choice": wrong}).desk
             assert len(decided.statements) <= 12, decided.statements
             assert decided.transactions <= 2
         if kind != "exam":
             assert view["phase"] == "told"
-        with counting(store) as following:
+        with counting() as following:
             view = desk.next(browser, place).desk
         assert (view["phase"], view["position"]) == ("ask", position + 1)
         assert len(following.statements) <= 6, following.statements
@@ -120,26 +89,13 @@ def steps_in(size: int, order: CaseOrder, images, shelf, clock) -> int:
         practice = Practice(store, images, shelf, clock, lambda: 7)
         practice.enrol(TRAINEE, "Ada")
         attempt = practice.start(TRAINEE, "large", 4, order=order)
-        with counting_steps(store) as steps:
+        with counting_steps() as steps:
             for position in range(3):
                 practice.turn(TRAINEE, attempt.id)
                 sitting = practice.answer(TRAINEE, attempt.id, position, Given(None, 3, 0))
                 practice.next_turn(TRAINEE, attempt.id, position)
                 store.seen_cases("large", TRAINEE, "CNV", sitting.readings.hidden_scans(), last=1)
         return sum(steps)
-
-
-@contextmanager
-def counting_steps(store: MemoryStore) -> Iterator[list[int]]:
-    """Count the steps that SQLite takes through tables and indexes, in tens."""
-    steps: list[int] = []
-    with store._engine.connect() as connection:
-        database = connection.connection.driver_connection
-    database.set_progress_handler(lambda: steps.append(10), 10)
-    try:
-        yield steps
-    finally:
-        database.set_progress_handler(None, 10)
 
 
 def case(n: int) -> Case:
