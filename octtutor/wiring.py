@@ -48,6 +48,11 @@ from octtutor.tutor.sessions.class_sessions import Sessions
 if TYPE_CHECKING:
     import gradio as gr
     from fastapi import FastAPI
+    from starlette.routing import BaseRoute
+
+    from octtutor.ui.desk.handlers import DeskHandlers
+    from octtutor.ui.exams.page import ExamsHandlers
+    from octtutor.ui.practise.page import PractiseHandlers
 
 EMBEDDED_TITLE = "Embedded deck"
 Progress = Callable[[int, int], None]
@@ -207,6 +212,52 @@ def open_sessions(archive: Archive, shelf: ModelShelf, settings: Settings) -> Se
     return Sessions(archive.store, archive.images, quizzes, shelf, now)
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadingRoom:
+    """What the trainees' page and its plain routes share."""
+
+    practice: Practice
+    atlas: Atlas
+    desk: "DeskHandlers"
+    practise: "PractiseHandlers"
+    exams: "ExamsHandlers"
+
+
+def _open_reading_room(archive: Archive, shelf: ModelShelf, settings: Settings) -> _ReadingRoom:
+    from octtutor.ui.desk.handlers import DeskHandlers
+    from octtutor.ui.exams.page import ExamsHandlers
+    from octtutor.ui.learn.contrast import Contrasts
+    from octtutor.ui.practise.page import PractiseHandlers
+
+    store, images, schemes = archive.store, archive.images, open_schemes(settings)
+    practice = Practice(store, images, shelf, now, schemes=schemes)
+    exams = Exams(store, open_quizzes(archive, settings), shelf, now)
+    sessions = open_sessions(archive, shelf, settings)
+    atlas = Atlas(store, images, shelf, DeckPublisher(store, images, now).regions_of, schemes)
+    desk = DeskHandlers(practice, exams, sessions, Contrasts(atlas))
+    endless = Endless(store, images, now)
+    return _ReadingRoom(
+        practice,
+        atlas,
+        desk,
+        PractiseHandlers(practice, shelf, sessions, desk, endless),
+        ExamsHandlers(exams, practice, desk, now),
+    )
+
+
+def open_desk_routes(archive: Archive, shelf: ModelShelf, settings: Settings) -> "list[BaseRoute]":
+    """Return the plain routes of the reading desk, for `serve_page`."""
+    from octtutor.ui.routes.desk_replies import DeskReplies
+    from octtutor.ui.routes.desk_routes import DeskRoutes
+    from octtutor.ui.routes.desk_service import DeskService
+    from octtutor.ui.routes.picture_tokens import Pictures
+
+    room, pictures = _open_reading_room(archive, shelf, settings), Pictures()
+    replies = DeskReplies(pictures, archive.images, room.atlas)
+    service = DeskService(room.practice, room.desk, room.practise, room.exams, replies)
+    return DeskRoutes(service, pictures).routes()
+
+
 def build(
     archive: Archive,
     shelf: ModelShelf,
@@ -216,35 +267,26 @@ def build(
 ) -> "gr.Blocks":
     """Compose the page; on another host than loopback it fetches no web addresses."""
     from octtutor.ui.api import Service
-    from octtutor.ui.desk.handlers import DeskHandlers
     from octtutor.ui.doors.doorkeeper import is_local
-    from octtutor.ui.exams.page import ExamsHandlers
-    from octtutor.ui.learn.contrast import Contrasts
     from octtutor.ui.learn.guess import GuessHandlers
     from octtutor.ui.learn.handlers import LearnHandlers
-    from octtutor.ui.practise.page import PractiseHandlers
     from octtutor.ui.progress.page import ProgressHandlers
     from octtutor.ui.read.intake import Intake
     from octtutor.ui.read.page import ReadHandlers
     from octtutor.ui.trainee_page import Rooms, build_page
 
     store, images = archive.store, archive.images
-    quizzes = open_quizzes(archive, settings)
+    room = _open_reading_room(archive, shelf, settings)
+    practice, atlas = room.practice, room.atlas
     schemes = open_schemes(settings)
-    practice = Practice(store, images, shelf, now, schemes=schemes)
-    exams = Exams(store, quizzes, shelf, now)
-    sessions = open_sessions(archive, shelf, settings)
-    regions_of = DeckPublisher(store, images, now).regions_of
-    atlas = Atlas(store, images, shelf, regions_of, schemes)
-    desk = DeskHandlers(practice, exams, sessions, Contrasts(practice, atlas))
     served, urls = ServedModel(shelf), is_local(host, share)
     intake = Intake(readers_uploads(), ExaminedScans(store, images, now), urls)
     rooms = Rooms(
-        desk=desk,
-        practise=PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, now)),
+        desk=room.desk,
+        practise=room.practise,
         learn=LearnHandlers(atlas, practice.is_examined),
         guess=GuessHandlers(store, images, draw_seed, practice.is_examined),
-        exams=ExamsHandlers(exams, practice, desk, now),
+        exams=room.exams,
         progress=ProgressHandlers(
             Records(store, now, schemes=schemes), now, lambda: trained_on_by(settings.model_folders)
         ),
@@ -395,9 +437,9 @@ def serve(
         shelf.current()  # begins to load beside the page
         educators = build_educators(archive, shelf, settings, host, share)
         standing = open_sessions(archive, shelf, settings).standing
-        framed = settings.frame_ancestors
+        framed, routes = settings.frame_ancestors, open_desk_routes(archive, shelf, settings)
         address = serve_page(
-            page, educators, readers_uploads(), standing, host, port, share, mcp, framed
+            page, educators, readers_uploads(), standing, host, port, share, mcp, framed, routes
         )
         say(f"OCT Tutor is ready: {address}  (stop with Ctrl-C)")
         page.block_thread()

@@ -1,4 +1,4 @@
-"""A trainee's committed answer to a case. Written once, never changed."""
+"""A trainee's committed answer to a case, and the versions of one that was changed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,11 +39,28 @@ class Answer:
     """The time was over: there is no choice, and it is no ungradable either."""
     scheme: SchemeVersion = OCT2017
     """The list of diagnoses that truth and choice are of."""
+    changes: int = 0
+    """How often it was changed, while nothing was told of it; this is the last version."""
 
     @property
     def is_right(self) -> bool:
         """Whether the choice is the truth; an ungradable is not."""
         return self.choice == self.truth
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedAnswer:
+    """A version of an answer that another one took the place of."""
+
+    attempt_id: str
+    position: int
+    version: int
+    """From 0, the first."""
+    choice: str | None
+    confidence: int
+    response_ms: int
+    answered_at: datetime
+    mark: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,8 @@ class SecondLook:
     response_ms: int
     """Milliseconds from seeing the model's answer."""
     at: datetime
+    confidence: int = 0
+    """1 guessing to 5 certain; 0 where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)

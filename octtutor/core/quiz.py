@@ -49,6 +49,8 @@ class Options:
     """After so many days the exam is due again, on scans not seen yet; None: never."""
     pass_mark: float | None = None
     """Share of right answers that passes, in (0, 1]."""
+    may_change: bool = True
+    """Whether an answer of which nothing is told may be changed until the next case or the end."""
 
     @property
     def can_be_repeated(self) -> bool:
@@ -93,6 +95,26 @@ class Attempt:
     def asked(self) -> int:
         """How many cases it has, or will have."""
         return max(self.size, len(self.cases))
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """That a case of an attempt was shown, and when first."""
+
+    position: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """An attempt as its trainee finds it, with their exams, which bear on what may be told."""
+
+    attempt: Attempt
+    beside: tuple[Attempt, ...]
+    """The trainee's other attempts at exams, at quizzes that are exams, and those that have not
+    ended; oldest first."""
+    shown: Showing | None
+    """The last case that was shown; None before the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,8 @@ def next_case(
         )
     last_seen = {sha256: place for place, sha256 in enumerate(seen)}
     unseen = [case for case in wanted if case.sha256 not in last_seen]
-    label = _next_class(unseen or wanted, history, rng, arts, surprise)
+    open_to = {case.label for case in unseen or wanted}
+    label = next_class(open_to, history, rng, arts, surprise)
     if not unseen:
         return min(_of_class(wanted, label), key=lambda case: last_seen[case.sha256])
     patients = {case.patient for case in cases if case.sha256 in last_seen}
@@ -251,14 +252,23 @@ def draw_balanced(cases: Sequence[Case], size: int, rng: random.Random) -> tuple
     return tuple(drawn)
 
 
-def _next_class(
-    cases: Sequence[Case],
+def next_class(
+    classes: Collection[str],
     history: Sequence[Answer],
     rng: random.Random,
-    arts: Arts,
-    surprise: float,
+    arts: Arts = USUAL,
+    surprise: float = SURPRISE,
 ) -> str:
-    open_to = sorted({case.label for case in cases})
+    """Choose the class of the case to show next, as `next_case` does.
+
+    Args:
+        classes: those that can come, at least one; their order does not matter.
+        history: the trainee's answers, oldest first, also those of other decks.
+        rng: source of randomness; the same state gives the same class.
+        arts: the constants.
+        surprise: share of trials of a class drawn at random, 0 to 1.
+    """
+    open_to = sorted(classes)
     if len(open_to) < 3 or rng.random() < surprise:
         return rng.choice(open_to)
     arts = replace(arts, delay=min(arts.delay, len(open_to) - 2))

@@ -40,6 +40,27 @@ def check_answer(answer: Answer, attempt: Attempt, answered: int) -> None:
         )
 
 
+def check_change(answer: Answer, attempt: Attempt, answered: int, last_shown: int | None) -> None:
+    """Refuse to change any answer but the last one, or that after the next case was shown.
+
+    Args:
+        answer: the new version.
+        attempt: whose it is.
+        answered: how many answers the attempt has.
+        last_shown: the last position that was shown.
+
+    Raises:
+        StaleError: it may not be changed (any more).
+    """
+    if attempt.ended_at is not None:
+        raise StaleError("This quiz has ended, in another tab perhaps.")
+    if answer.position != answered - 1 or (last_shown or 0) > answer.position:
+        raise StaleError(
+            f"The answer to case {answer.position + 1} stands: the quiz has gone on. Reload the "
+            "page to go on."
+        )
+
+
 def check_place(position: int, attempt: Attempt) -> None:
     """Refuse to append a case anywhere but at the next position of a running attempt.
 

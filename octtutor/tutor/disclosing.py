@@ -1,7 +1,7 @@
 """What may be told of answers that were given: brings the records before `core.disclosure`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from octtutor.core.answer import Answer, Answered
@@ -9,12 +9,12 @@ from octtutor.core.disclosure import (
     Audience,
     CaseSoFar,
     Disclosure,
-    Sitting,
+    Footing,
+    footing_of,
     is_under_way,
     may_disclose,
-    sitting_of,
 )
-from octtutor.core.quiz import Attempt
+from octtutor.core.quiz import Attempt, Seat
 from octtutor.core.session import Discussion, Session
 from octtutor.store.contract import Store
 
@@ -89,7 +89,7 @@ def disclose(
     found: dict[tuple[str, int], Disclosure] = {}
     for attempt in attempts:
         own = by_attempt.get(attempt.id, [])
-        sitting = _sitting(attempt, attempts, own, sessions or {}, is_examined, read_by_classes)
+        footing = _footing(attempt, attempts, own, sessions or {}, is_examined, read_by_classes)
         for place, item in enumerate(own):
             position = item.answer.position
             so_far = CaseSoFar(
@@ -98,7 +98,7 @@ def disclose(
                 is_discussed=(attempt.session, position) in shown,
                 is_kept_back=_is_kept_back(attempt, item.answer.sha256, kept_back or {}),
             )
-            found[attempt.id, position] = may_disclose(to, sitting, so_far)
+            found[attempt.id, position] = may_disclose(to, footing, so_far)
     return tuple(
         DisclosedAnswer(item, found[item.answer.attempt_id, item.answer.position])
         for item in answers
@@ -106,18 +106,18 @@ def disclose(
     )
 
 
-def _sitting(
+def _footing(
     attempt: Attempt,
     attempts: Iterable[Attempt],
     own: Iterable[Answered],
     sessions: Sessions,
     is_examined: bool = False,
     read_by_classes: Collection[str] = (),
-) -> Sitting:
+) -> Footing:
     taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
     passed = has_passed(attempt, score(attempt, own))
     session = sessions.get(attempt.session) if attempt.session else None
-    return sitting_of(attempt, session, taken, passed, is_examined, read_by_classes)
+    return footing_of(attempt, session, taken, passed, is_examined, read_by_classes)
 
 
 def _is_kept_back(attempt: Attempt, sha256: str, kept_back: Mapping[str, datetime]) -> bool:
@@ -126,61 +126,54 @@ def _is_kept_back(attempt: Attempt, sha256: str, kept_back: Mapping[str, datetim
     return since is not None and not attempt.options.is_exam and attempt.started_at > since
 
 
-class Disclosures:
-    """Asks what may be told of what is in the records."""
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What a trainee has read, and all that bears on what they may be told of it. Loaded once."""
 
-    def __init__(self, store: Store) -> None:
-        """Take the records."""
-        self._store = store
+    attempts: tuple[Attempt, ...]
+    """All at exams and at quizzes that are exams, and those that are asked about."""
+    answers: tuple[Answered, ...] = ()
+    """All of the exams, and of the attempts that are asked about; in any order."""
+    sessions: Sessions = field(default_factory=dict)
+    """Those that the attempts belong to."""
+    discussions: tuple[Discussion, ...] = ()
+    """Of those sessions."""
+    read_by_classes: frozenset[str] = frozenset()
+    """The scans (SHA-256) that classes read in exams just now."""
 
-    def answers_of(
-        self, attempt: Attempt, to: Audience = Audience.READER
+    def of(self, attempt: Attempt) -> tuple[Answered, ...]:
+        """Return an attempt's answers by position."""
+        own = (item for item in self.answers if item.answer.attempt_id == attempt.id)
+        return tuple(sorted(own, key=lambda item: item.answer.position))
+
+    @property
+    def is_examined(self) -> bool:
+        """Whether an exam of the trainee is under way, or one that their class still reads."""
+        return any(is_under_way(a, self.sessions.get(a.session or "")) for a in self.attempts)
+
+    def disclose(
+        self, answers: Sequence[Answered], to: Audience = Audience.READER
     ) -> tuple[DisclosedAnswer, ...]:
-        """Return an attempt's answers by position, with what may be told of each."""
-        mine = self._store.attempts_of(attempt.trainee_id)
-        exams = [a for a in mine if a.options.is_exam and a.id != attempt.id]
-        kept = self.kept_back(attempt.trainee_id) if to is Audience.READER else {}
-        return self._disclose(to, self._store.answers_of(attempt.id), [attempt, *exams], kept)
-
-    def answers_by(
-        self, trainee_id: str, to: Audience = Audience.READER
-    ) -> tuple[DisclosedAnswer, ...]:
-        """Return a trainee's answers, oldest first, with what may be told of each."""
-        attempts = self._store.attempts_of(trainee_id)
-        kept = self.kept_back(trainee_id) if to is Audience.READER else {}
-        return self._disclose(to, self._store.answers_by(trainee_id), attempts, kept)
-
-    def history(self, trainee_id: str) -> tuple[Answer, ...]:
-        """Return the answers whose truth a trainee knows, oldest first."""
-        return tuple(item.answer for item in self.answers_by(trainee_id) if item.disclosed.truth)
-
-    def hidden_scans(self, trainee_id: str) -> frozenset[str]:
-        """Return the scans (SHA-256) of a trainee's quizzes whose truth is still to be told."""
-        items = self.answers_by(trainee_id)
-        facts = {(i.answer.attempt_id, i.answer.position) for i in items if i.disclosed.truth}
-        return frozenset(
-            sha256
-            for attempt in self._store.attempts_of(trainee_id)
-            if attempt.ended_at is None or attempt.options.is_exam
-            for position, sha256 in enumerate(attempt.cases)
-            if (attempt.id, position) not in facts
+        """Return some of the answers with what may be told of each."""
+        return disclose(
+            to,
+            answers,
+            self.attempts,
+            self.sessions,
+            self.discussions,
+            self.is_examined,
+            self.kept_back() if to is Audience.READER else {},
+            self.read_by_classes,
         )
 
-    def kept_back(self, trainee_id: str) -> dict[str, datetime]:
-        """Return the scans (SHA-256) that exams of a trainee keep back, and since when.
+    def kept_back(self) -> dict[str, datetime]:
+        """Return the scans (SHA-256) that exams of the trainee keep back, and since when.
 
         They may not be told of them in practice either, unless another attempt at the same exam
         has told them.
         """
-        mine = self._store.attempts_of(trainee_id)
-        exams = [attempt for attempt in mine if attempt.options.is_exam]
-        sessions, read = self._sessions(exams), self._read_by_classes(exams)
-        keeps = {
-            exam.id: _sitting(
-                exam, mine, self._store.answers_of(exam.id), sessions, read_by_classes=read
-            ).keeps_back
-            for exam in exams
-        }
+        exams = [attempt for attempt in self.attempts if attempt.options.is_exam]
+        keeps = {exam.id: self._footing(exam).keeps_back for exam in exams}
         told = {exam.quiz for exam in exams if not keeps[exam.id]}
         kept: dict[str, datetime] = {}
         for exam in exams:
@@ -194,43 +187,105 @@ class Disclosures:
 
         In practice those are the scans that an exam of its trainee keeps back.
         """
-        return attempt.options.is_exam or _is_kept_back(
-            attempt, sha256, self.kept_back(attempt.trainee_id)
+        return attempt.options.is_exam or _is_kept_back(attempt, sha256, self.kept_back())
+
+    def hidden_scans(self) -> frozenset[str]:
+        """Return the scans (SHA-256) of the quizzes whose truth is still to be told."""
+        items = self.disclose(self.answers)
+        facts = {(i.answer.attempt_id, i.answer.position) for i in items if i.disclosed.truth}
+        return frozenset(
+            sha256
+            for attempt in self.attempts
+            if attempt.ended_at is None or attempt.options.is_exam
+            for position, sha256 in enumerate(attempt.cases)
+            if (attempt.id, position) not in facts
         )
+
+    def history(self) -> tuple[Answer, ...]:
+        """Return the answers whose truth the trainee knows, in their order."""
+        return tuple(i.answer for i in self.disclose(self.answers) if i.disclosed.truth)
+
+    def _footing(self, exam: Attempt) -> Footing:
+        return _footing(
+            exam,
+            self.attempts,
+            self.of(exam),
+            self.sessions,
+            read_by_classes=self.read_by_classes,
+        )
+
+
+class Disclosures:
+    """Asks what may be told of what is in the records."""
+
+    def __init__(self, store: Store) -> None:
+        """Take the records."""
+        self._store = store
+
+    def beside(self, seat: Seat) -> Readings:
+        """Return an attempt with its answers, and the exams that bear on it."""
+        attempts = (seat.attempt, *seat.beside)
+        bear = [a.id for a in seat.beside if a.options.is_exam or a.ended_at is None]
+        return self._with_sessions(attempts, self._store.answers_among([seat.attempt.id, *bear]))
+
+    def all_by(self, trainee_id: str) -> Readings:
+        """Return all attempts and answers of a trainee, oldest first."""
+        attempts = self._store.attempts_of(trainee_id)
+        return self._with_sessions(attempts, self._store.answers_by(trainee_id))
+
+    def exams_of(self, trainee_id: str) -> Readings:
+        """Return a trainee's attempts, with the answers of those at exams."""
+        attempts = self._store.attempts_of(trainee_id)
+        exams = [attempt.id for attempt in attempts if attempt.options.is_exam]
+        answers = self._store.answers_among(exams) if exams else ()
+        return self._with_sessions(attempts, answers)
+
+    def answers_of(
+        self, attempt: Attempt, to: Audience = Audience.READER
+    ) -> tuple[DisclosedAnswer, ...]:
+        """Return an attempt's answers by position, with what may be told of each."""
+        with self._store.at_once(writes=False):
+            readings = self.beside(self._store.get_seat(attempt.id))
+        return readings.disclose(readings.of(attempt), to)
+
+    def answers_by(
+        self, trainee_id: str, to: Audience = Audience.READER
+    ) -> tuple[DisclosedAnswer, ...]:
+        """Return a trainee's answers, oldest first, with what may be told of each."""
+        with self._store.at_once(writes=False):
+            readings = self.all_by(trainee_id)
+        return readings.disclose(readings.answers, to)
+
+    def history(self, trainee_id: str) -> tuple[Answer, ...]:
+        """Return the answers whose truth a trainee knows, oldest first."""
+        with self._store.at_once(writes=False):
+            readings = self.all_by(trainee_id)
+        return readings.history()
+
+    def kept_back(self, trainee_id: str) -> dict[str, datetime]:
+        """Return the scans that exams of a trainee keep back; see `Readings.kept_back`."""
+        with self._store.at_once(writes=False):
+            readings = self.exams_of(trainee_id)
+        return readings.kept_back()
 
     def is_examined(self, trainee_id: str) -> bool:
         """Whether an exam of a trainee is under way, or one that their class still reads."""
-        attempts = [a for a in self._store.attempts_of(trainee_id) if a.options.is_exam]
-        sessions = self._sessions(attempts)
-        return any(is_under_way(a, sessions.get(a.session or "")) for a in attempts)
+        with self._store.at_once(writes=False):
+            attempts = self._store.attempts_of(trainee_id)
+            return self._with_sessions(attempts, ()).is_examined
 
-    def _disclose(
-        self,
-        to: Audience,
-        answers: Sequence[Answered],
-        attempts: Sequence[Attempt],
-        kept_back: Mapping[str, datetime],
-    ) -> tuple[DisclosedAnswer, ...]:
-        sessions = self._sessions(attempts)
-        return disclose(
-            to,
-            answers,
-            attempts,
-            sessions,
-            [one for code in sessions for one in self._store.discussions_of(code)],
-            any(is_under_way(a, sessions.get(a.session or "")) for a in attempts),
-            kept_back,
-            self._read_by_classes(attempts),
-        )
-
-    def _read_by_classes(self, attempts: Iterable[Attempt]) -> frozenset[str]:
-        """Return the scans that classes read in exams just now; only exams taken alone ask."""
-        if not any(a.options.is_exam and a.session is None for a in attempts):
-            return frozenset()
-        read = [s for s in self._store.sessions() if s.is_open and s.options.is_exam]
-        return frozenset(sha256 for session in read for sha256 in session.cases)
-
-    def _sessions(self, attempts: Collection[Attempt]) -> dict[str, Session]:
+    def _with_sessions(
+        self, attempts: tuple[Attempt, ...], answers: tuple[Answered, ...]
+    ) -> Readings:
+        """Bring what is needed of sessions; the scans of open exams only for exams taken alone."""
         codes = {attempt.session for attempt in attempts if attempt.session}
-        found = map(self._store.find_session, sorted(codes))
-        return {session.code: session for session in found if session is not None}
+        alone = any(a.options.is_exam and a.session is None for a in attempts)
+        found = self._store.sessions_among(codes, alone) if codes or alone else ()
+        read = [s for s in found if s.is_open and s.options.is_exam] if alone else []
+        return Readings(
+            attempts,
+            answers,
+            {session.code: session for session in found if session.code in codes},
+            self._store.discussions_among(codes) if codes else (),
+            frozenset(sha256 for session in read for sha256 in session.cases),
+        )

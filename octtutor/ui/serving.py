@@ -1,7 +1,7 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
@@ -142,6 +143,7 @@ def serve_page(
     share: bool,
     mcp: bool = False,
     framed: str = "'self'",
+    routes: Sequence[BaseRoute] = (),
 ) -> str:
     """Start the server in the background and return its address.
 
@@ -155,6 +157,7 @@ def serve_page(
         share: also make a public link (Gradio's relay).
         mcp: also offer the service's endpoints as MCP tools.
         framed: the sites that may frame the trainees' page.
+        routes: plain ones of the trainees' page, which go before Gradio's.
     """
     sweep(uploads)
     app, local, _ = page.launch(
@@ -184,6 +187,7 @@ def serve_page(
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
+            "routes": list(routes),
         },
         **look(),
     )

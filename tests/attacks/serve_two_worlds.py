@@ -17,6 +17,7 @@ from octtutor.wiring import (
     build,
     build_educators,
     open_archive,
+    open_desk_routes,
     open_sessions,
     prepare_environment,
     readers_uploads,
@@ -38,7 +39,8 @@ def serve(home: str, port: int) -> tuple[Any, list[dict[str, Any]]]:
     # as with a public link: nobody is an educator without signing in
     educators = build_educators(archive, shelf, settings, "127.0.0.1", share=True)
     standing = open_sessions(archive, shelf, settings).standing
-    serve_page(page, educators, readers_uploads(), standing, "127.0.0.1", port, share=False)
+    uploads, plain = readers_uploads(), open_desk_routes(archive, shelf, settings)
+    serve_page(page, educators, uploads, standing, "127.0.0.1", port, False, routes=plain)
     found = [*routes(page.app.routes), *routes(educators.routes, "/educator")]
     return page, [*found, *answered_by_middleware(page.app)]
 

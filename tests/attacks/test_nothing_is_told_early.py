@@ -29,10 +29,13 @@ import numpy as np
 import pytest
 
 from octtutor.core.quiz import Attempt
+from octtutor.ui.routes.desk_routes import TRAINEE
 from octtutor.ui.shared.pictures import scan_uri
-from tests.attacks.worlds import DECK, World
+from tests.attacks.worlds import DECK, SCANS, World
 from tests.conftest import ROOT
 
+TOKEN = re.compile(r"\"token\": ?\"([\w-]+)\"")
+"""Where a plain route's reply names a picture; it is fetched and looked at too."""
 DATA = re.compile(r"data:([\w/+-]+)[;\w=-]*;base64,([A-Za-z0-9+/=]+)")
 RANDOM = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "ID"),
@@ -47,6 +50,14 @@ EVENTS = [(-1, True), (0, True), (0, False), (2, False)]
 """Position and whether it is a review, of the events that the desk sends."""
 DESK = {"submit", "release", "select", "clear"}
 """What the desk sends with a place in a quiz."""
+STARTS: tuple[dict[str, Any], ...] = (
+    *({"kind": "quiz", "quiz": quiz} for quiz in ("exam", "once", "twice", "same")),
+    {"kind": "quiz", "quiz": "exam", "retest": True},
+    {"kind": "practice", "deck": DECK, "size": 2, "order": "balanced"},
+    {"kind": "practice", "deck": DECK, "order": "adaptive"},
+    {"kind": "due", "deck": DECK},
+    {"kind": "session", "code": ""},
+)
 QUIET = re.compile(
     r"^data: \{\"msg\": ?\"(heartbeat|estimation|process_starts|progress|close_stream)\".*\n?", re.M
 )
@@ -87,6 +98,20 @@ class Side:
         if joined.status_code != 200:
             return joined.text
         return self.client.get(f"/gradio_api/queue/data?session_hash={session}").text
+
+    def plain_route(self, path: str, body: dict[str, Any] | None) -> str:
+        """Ask a plain route as the desk's client does, and return the reply with its pictures."""
+        who = {TRAINEE: self.trainee}
+        if body is None:
+            answer = self.client.get(path, headers=who)
+        else:
+            answer = self.client.post(path, json=body, headers=who)
+        return TOKEN.sub(self._fetched, answer.text)
+
+    def _fetched(self, named: re.Match[str]) -> str:
+        drawn = self.client.get(f"/desk/picture/{named[1]}")
+        kind = drawn.headers["content-type"]
+        return f"data:{kind};base64,{base64.b64encode(drawn.content).decode()}"
 
     def ask_model(self, name: str, picture: str) -> str:
         """Ask an endpoint of the service about a picture, and return all that comes back."""
@@ -332,6 +357,31 @@ class Attack:
                 for position, review in EVENTS:
                     yield dependency, "CNV", (whose, position, review)
 
+    def run_plain_routes(self, stage: Any, routes: list[dict[str, Any]]) -> list[str]:
+        """Call every plain route of the desk at a stage; return what differs, or names a scan."""
+        self.enter(stage)
+        faults = []
+        for path, whose, sent in _plain_calls(routes, len(self.sides[0].attempts)):
+            if sent and sent.get("deck") and stage in (*FREE, *SHORT):
+                continue  # practice begins, with scans drawn by chance
+            stood = [side.world.stands(side.trainee) for side in self.sides]
+
+            def ask(side: Side, path=path, whose=whose, sent=sent) -> str:
+                attempt = side.attempts[whose] if side.attempts else "none"
+                named = {"code": side.code} if sent and "code" in sent else {}
+                is_placed = bool(sent) and not sent.keys().isdisjoint(("attempt", "position"))
+                place = {"attempt": attempt} if is_placed else {}
+                return side.plain_route(path, None if sent is None else {**sent, **named, **place})
+
+            self.seen.routes.add(path)
+            told = list(self._pool.map(ask, self.sides))
+            moved = stood != [side.world.stands(side.trainee) for side in self.sides]
+            if not (moved and stage is looking):  # the second look is over: the truth is told
+                faults += self.compare(f"{stage.__name__}: {path} {whose} {sent}", told)
+            if moved:
+                self.enter(stage)
+        return faults
+
     def send_to_both(self, dependency: Any, word: str, event: tuple[int, int, bool]) -> list[str]:
         whose, position, review = event
 
@@ -368,6 +418,27 @@ class Attack:
         return faults + [f"{place}: names {word}" for word in named]
 
 
+def _plain_calls(
+    routes: list[dict[str, Any]], attempts: int
+) -> Iterator[tuple[str, int, dict[str, Any] | None]]:
+    """Return each plain route with whose attempt it is sent and what else, None: it is asked."""
+    plain = [route for route in routes if route["path"].startswith("/desk/")]
+    given = {"choice": "CNV", "confidence": 3, "ms": 0}
+    for route in plain:
+        path, name = route["path"], route["path"].rpartition("/")[2]
+        if "GET" in route["methods"]:
+            yield from [(path, 0, None)] if "{" not in path else ()
+        elif name == "start":
+            yield from ((path, 0, sent) for sent in STARTS)
+        elif name == "end":
+            yield from ((path, whose, {"attempt": ""}) for whose in range(max(1, attempts)))
+        else:
+            more = given if name in ("commit", "change", "decide") else {}
+            for whose in range(max(1, attempts)):
+                for position in range(SCANS + 1):
+                    yield path, whose, {**more, "position": position}
+
+
 def _difference(one: str, other: str) -> str:
     at = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
     return f"{one[max(0, at - 90) : at + 60]!r} | {other[max(0, at - 30) : at + 60]!r}"
@@ -394,6 +465,24 @@ def seen() -> Iterator[Seen]:
         f"\n{len(seen.routes)} routes, {len(seen.stages)} stages, {seen.calls} calls in each of 2 "
         f"worlds, {seen.received:,} bytes searched"
     )
+
+
+@pytest.mark.parametrize("stage", HIDDEN)
+def test_no_plain_route_tells_anything_early(sides, seen: Seen, stage):
+    both, routes = sides
+    with closing(Attack(both, seen)) as attack:
+        faults = attack.run_plain_routes(stage, routes)
+    assert {"/desk/commit", "/desk/change", "/desk/state"} <= seen.routes
+    assert not faults, f"{len(faults)} told early:\n" + "\n".join(faults[:40])
+
+
+def test_the_search_finds_what_a_plain_route_tells_afterwards(sides):
+    both, _ = sides
+    with closing(Attack(both, Seen())) as attack:
+        attack.enter(ended)
+        for path, sent in (("/desk/results", None), ("/desk/review", {"position": 0})):
+            told = [side.plain_route(path, sent) for side in both]
+            assert attack.compare(path, told), path
 
 
 @pytest.mark.parametrize("stage", HIDDEN)

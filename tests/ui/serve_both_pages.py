@@ -14,6 +14,7 @@ from octtutor.wiring import (
     build_educators,
     now,
     open_archive,
+    open_desk_routes,
     open_sessions,
     prepare_environment,
     readers_uploads,
@@ -35,7 +36,8 @@ def main(home: str, port: str, host: str, max_upload: str, *share: str) -> None:
     page = build(archive, shelf, settings)
     educators = build_educators(archive, shelf, settings, host, bool(share))
     standing = open_sessions(archive, shelf, settings).standing
-    serve_page(page, educators, readers_uploads(), standing, host, int(port), share=False)
+    routes = open_desk_routes(archive, shelf, settings)
+    serve_page(page, educators, readers_uploads(), standing, host, int(port), False, routes=routes)
     print("ready", flush=True)
     page.block_thread()
 

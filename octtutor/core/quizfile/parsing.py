@@ -109,6 +109,7 @@ class _Options(TomlTable):
     confidence: bool = flag_key(DEFAULTS.confidence)
     second_look: bool = flag_key(DEFAULTS.second_look)
     mark_where: bool = flag_key(DEFAULTS.mark_where)
+    may_change: bool = flag_key(DEFAULTS.may_change)
     case_seconds: int | None = number_key(1, 3600)
     total_seconds: int | None = number_key(1, 24 * 3600)
     attempts: int | None = number_key(1, 100)

@@ -28,7 +28,7 @@ from octtutor.core.scheme import OCT2017
 EXAM_ONLY = ("pass_mark", "attempts", "retest_days")
 """Practice tells the truth at once and can be taken again at once: there they mean nothing."""
 MODES = ("practice", "exam")
-FLAGS = ("confidence", "second_look", "mark_where")
+FLAGS = ("confidence", "second_look", "mark_where", "may_change")
 NUMBERS = ("case_seconds", "total_seconds", "attempts", "retest_days")
 DEFAULTS = Options()
 

@@ -5,6 +5,7 @@ A use case asks for the smallest that it needs. The docstrings are the specifica
 """
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 
 from octtutor.store.contract.annotations import AnnotationStore
 from octtutor.store.contract.attempts import AttemptStore
@@ -25,12 +26,24 @@ __all__ = [
 class Store(PeopleStore, DeckStore, AttemptStore, SessionStore, AnnotationStore):
     """Records of people, decks, attempts, sessions and annotations.
 
-    Every method, of whichever contract, is one transaction and may be called from any thread.
+    Every method, of whichever contract, is one transaction and may be called from any thread; what
+    a thread calls within `at_once` is one transaction together.
     Values in and out are the frozen ones of `octtutor.core`; no database row leaves. Times are
     UTC-aware; a naive one raises ValueError or StoreError. `get_…` raises `StoreError` on a miss,
     `find_…` returns None. A name that others point to (a trainee's, a deck's, a session's) is
     refused with `StoreError` where there is none.
     """
+
+    @abstractmethod
+    def at_once(self, writes: bool = True) -> AbstractContextManager[None]:
+        """Make one transaction of all that this thread calls within: all of it is written, or none.
+
+        Others may have to wait until it ends, so it must be short, and ask nothing of the network,
+        of a person or of a model. What a method raises must leave it.
+
+        Args:
+            writes: False where nothing is written within: then nobody waits.
+        """
 
     @abstractmethod
     def close(self) -> None:

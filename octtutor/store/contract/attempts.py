@@ -1,18 +1,21 @@
 """What a store promises of attempts at quizzes and of their answers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from datetime import datetime
 
-from octtutor.core.answer import Answer, Answered, SecondLook
+from octtutor.core.answer import Answer, Answered, ReplacedAnswer, SecondLook
+from octtutor.core.case import Case
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt
+from octtutor.core.quiz import Attempt, Seat
 
 
 class AttemptStore(ABC):
     """Records of attempts, answers, predictions and second looks.
 
-    Answers, second looks and predictions are append-only: there is no way to change one, and they
-    go only with all else of their trainee (`PeopleStore.forget_trainee`).
+    Second looks, predictions and the versions of an answer are append-only: there is no way to
+    lose one, and they go only with all else of their trainee (`PeopleStore.forget_trainee`). Of an
+    answer that was changed the last version is the answer; `replaced_answers` has the others.
     """
 
     @abstractmethod
@@ -30,11 +33,18 @@ class AttemptStore(ABC):
         """
 
     @abstractmethod
-    def extend_attempt(self, attempt_id: str, position: int, sha256: str) -> Attempt:
-        """Append a case at the next position; where there is one already, that one stays.
+    def extend_attempt(self, attempt: Attempt, sha256: str) -> Attempt:
+        """Append a case; where another was appended meanwhile, that one stays.
+
+        Args:
+            attempt: as it was read.
+            sha256: of the scan at its next position.
+
+        Returns:
+            The attempt as it is now.
 
         Raises:
-            StaleError: the position lies beyond the next one, or the attempt has ended.
+            StaleError: the attempt has ended.
         """
 
     @abstractmethod
@@ -54,6 +64,10 @@ class AttemptStore(ABC):
         """Return an attempt."""
 
     @abstractmethod
+    def get_seat(self, attempt_id: str) -> Seat:
+        """Return an attempt with what stands beside it."""
+
+    @abstractmethod
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
         """Return the trainee's attempt that was started last; only this one can be open."""
 
@@ -66,8 +80,17 @@ class AttemptStore(ABC):
         """End an attempt; one that has ended stays as it is."""
 
     @abstractmethod
-    def record_shown(self, attempt_id: str, position: int, at: datetime) -> datetime:
-        """Record that a case was first shown, and return when; only the first time counts."""
+    def record_shown(
+        self, attempt_id: str, position: int, at: datetime, sha256: str | None = None
+    ) -> datetime:
+        """Record that a case was first shown, and return when; only the first time counts.
+
+        Args:
+            attempt_id: of which attempt.
+            position: of the case.
+            at: now.
+            sha256: of its scan, where it is known; else it is read.
+        """
 
     @abstractmethod
     def last_shown(self, attempt_id: str) -> int | None:
@@ -81,6 +104,22 @@ class AttemptStore(ABC):
             StaleError: this position is answered already, is not the next one, or the
                 attempt has ended. Nothing is written.
         """
+
+    @abstractmethod
+    def change_answer(self, answer: Answer) -> Answer:
+        """Put another version in the place of an answer; the one that was there is kept.
+
+        Returns:
+            The answer, its `changes` counted up.
+
+        Raises:
+            StaleError: the position is not the last one answered, a later case was shown, or the
+                attempt has ended. Nothing is written.
+        """
+
+    @abstractmethod
+    def replaced_answers(self, attempt_id: str) -> tuple[ReplacedAnswer, ...]:
+        """Return the versions of an attempt's answers that do not count, by position, in order."""
 
     @abstractmethod
     def record_prediction(
@@ -105,6 +144,10 @@ class AttemptStore(ABC):
         """Return an attempt's answers by position."""
 
     @abstractmethod
+    def answers_among(self, attempt_ids: Collection[str]) -> tuple[Answered, ...]:
+        """Return the answers of some attempts, oldest first."""
+
+    @abstractmethod
     def answers_by(self, trainee_id: str) -> tuple[Answered, ...]:
         """Return all answers of a trainee, oldest first."""
 
@@ -119,3 +162,50 @@ class AttemptStore(ABC):
     @abstractmethod
     def seen_by(self, trainee_id: str) -> tuple[str, ...]:
         """Return SHA-256 of each scan a trainee was shown, those not seen for longest first."""
+
+    @abstractmethod
+    def unseen_cases(
+        self,
+        deck: str,
+        trainee_id: str,
+        labels: Collection[str],
+        start: str,
+        most: int,
+        but: Collection[str] = (),
+        new_patients: bool = False,
+    ) -> tuple[Case, ...]:
+        """Return cases of a deck that a trainee was not shown, in any attempt.
+
+        The deck is not read for it: what it takes does not depend on how many cases there are.
+
+        Args:
+            deck: its name; an unknown one has none.
+            trainee_id: who.
+            labels: of which diagnoses.
+            start: of each the first ones from this hash on, round and round.
+            most: how many of each.
+            but: SHA-256 of scans to leave out.
+            new_patients: only of patients of whom they were shown no scan of this deck.
+
+        Returns:
+            By diagnosis in the order of `labels`, those from `start` on first.
+        """
+
+    @abstractmethod
+    def seen_cases(
+        self,
+        deck: str,
+        trainee_id: str,
+        label: str | None = None,
+        but: Collection[str] = (),
+        last: int | None = None,
+    ) -> tuple[Case, ...]:
+        """Return the cases of a deck that a trainee was shown, those not seen for longest first.
+
+        Args:
+            deck: its name.
+            trainee_id: who.
+            label: of which diagnosis; None: of all.
+            but: SHA-256 of scans to leave out.
+            last: only so many, those seen last.
+        """

@@ -1,7 +1,7 @@
 """What a store promises of decks and their cases."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from octtutor.core.case import Case, Deck, DeckSummary, DeckUses
 
@@ -39,8 +39,13 @@ class DeckStore(ABC):
         """Return a deck."""
 
     @abstractmethod
-    def count_cases(self, deck: str) -> int:
-        """Return how many cases a deck has; an unknown one has none."""
+    def count_cases(self, deck: str, but: Collection[str] = ()) -> int:
+        """Return how many cases a deck has; an unknown one has none.
+
+        Args:
+            deck: its name.
+            but: SHA-256 of scans that are not counted.
+        """
 
     @abstractmethod
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:

@@ -1,6 +1,7 @@
 """What a store promises of sessions, of what was discussed in them, and of switches."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from datetime import datetime
 
 from octtutor.core.session import Discussion, Session
@@ -27,6 +28,17 @@ class SessionStore(ABC):
         """Return all sessions, the latest first."""
 
     @abstractmethod
+    def sessions_among(
+        self, codes: Collection[str], and_open_exams: bool = False
+    ) -> tuple[Session, ...]:
+        """Return the sessions of some codes, the latest first.
+
+        Args:
+            codes: those that are unknown are passed over.
+            and_open_exams: also all that go on and are played as exams.
+        """
+
+    @abstractmethod
     def pause_session(self, code: str, at: datetime | None) -> None:
         """Let nobody in a session answer from a time on; None: let them go on.
 
@@ -45,6 +57,10 @@ class SessionStore(ABC):
     @abstractmethod
     def discussions_of(self, code: str) -> tuple[Discussion, ...]:
         """Return which cases of a session were discussed, and since when, by position."""
+
+    @abstractmethod
+    def discussions_among(self, codes: Collection[str]) -> tuple[Discussion, ...]:
+        """Return which cases of some sessions were discussed, by code and position."""
 
     @abstractmethod
     def set_switch(self, switch: Switch) -> None:

@@ -1,5 +1,6 @@
 """What all parts of the SQL store share: reading, writing, and the database's errors."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
@@ -20,17 +21,23 @@ def translated(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S
     """Turn the database's errors into ours."""
 
     def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        with _errors_translated():
             return method(self, *args, **kwargs)
-        except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise StoreError(
-                f"The records cannot be read or written ({cause}). Check the database and that "
-                "its disk has room, then try again."
-            ) from error
 
     update_wrapper(call, method)
     return call
+
+
+@contextmanager
+def _errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise StoreError(
+            f"The records cannot be read or written ({cause}). Check the database and that its "
+            "disk has room, then try again."
+        ) from error
 
 
 class SqlBase:
@@ -40,18 +47,48 @@ class SqlBase:
         """Use a database; see `open_engine`."""
         self._engine = engine
         self._writer = engine.execution_options(**{WRITE: True})
+        self._mine = threading.local()
 
     def close(self) -> None:
         """Let go of files and connections."""
         self._engine.dispose()
 
     @contextmanager
+    def at_once(self, writes: bool = True) -> Iterator[None]:
+        """See `Store`."""
+        if self._begun() is not None:
+            yield
+            return
+        engine = self._writer if writes else self._engine
+        with _errors_translated(), engine.begin() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
+
+    def _begun(self) -> Connection | None:
+        """Return the transaction that this thread is in."""
+        found: Connection | None = getattr(self._mine, "connection", None)
+        return found
+
+    @contextmanager
     def _read(self) -> Iterator[Connection]:
+        begun = self._begun()
+        if begun is not None:
+            yield begun
+            return
         with self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
+        begun = self._begun()
+        if begun is not None:
+            if not begun.get_execution_options().get(WRITE):
+                raise RuntimeError("Expected no writing in a transaction that is begun to read.")
+            yield begun
+            return
         with self._writer.begin() as connection:
             yield connection
 

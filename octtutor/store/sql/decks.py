@@ -1,6 +1,6 @@
 """Decks and cases in SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import (
     Connection,
@@ -90,10 +90,13 @@ class SqlDecks(SqlBase, DeckStore):
         return rows.to_deck(row) if row else None
 
     @translated
-    def count_cases(self, deck: str) -> int:
+    def count_cases(self, deck: str, but: Collection[str] = ()) -> int:
         """See `DeckStore`."""
+        count = select(func.count()).where(cases.c.deck == deck)
         with self._read() as db:
-            return db.scalar(select(func.count()).where(cases.c.deck == deck)) or 0
+            whole = db.scalar(count) or 0
+            left_out = db.scalar(count.where(cases.c.sha256.in_(sorted(but)))) if but else 0
+        return whole - (left_out or 0)
 
     @translated
     def add_cases(self, deck: str, new_cases: Iterable[Case]) -> int:

@@ -28,6 +28,7 @@ from octtutor.store.sql.tables import (
     educators,
     guesses,
     predictions,
+    replaced_answers,
     second_looks,
     showings,
     sign_ins,
@@ -68,7 +69,7 @@ class SqlPeople(SqlBase, PeopleStore):
         with self._write() as db:
             who = select(trainees.c.id).where(trainees.c.id == trainee_id)
             db.execute(who.with_for_update())  # nobody answers meanwhile
-            for table in (predictions, second_looks, answers, showings):
+            for table in (predictions, second_looks, replaced_answers, answers, showings):
                 db.execute(delete(table).where(table.c.attempt_id.in_(mine)))
             db.execute(delete(attempts).where(attempts.c.trainee_id == trainee_id))
             db.execute(delete(trainees).where(trainees.c.id == trainee_id))

@@ -21,7 +21,14 @@ from octtutor.core.annotation.annotation_json import (
     reading_to_json,
     said_from_json,
 )
-from octtutor.core.answer import Answer, Answered, SecondLook, choice_word, parse_choice
+from octtutor.core.answer import (
+    Answer,
+    Answered,
+    ReplacedAnswer,
+    SecondLook,
+    choice_word,
+    parse_choice,
+)
 from octtutor.core.case import Case, Deck, DeckSummary
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.prediction import Prediction
@@ -187,8 +194,40 @@ def from_answer(answer: Answer) -> dict[str, Any]:
         "mark_x": answer.mark[0] if answer.mark else None,
         "mark_y": answer.mark[1] if answer.mark else None,
         "timed_out": answer.timed_out,
+        "changes": answer.changes,
         **from_scheme(answer.scheme),
     }
+
+
+VERSION = (
+    "attempt_id",
+    "position",
+    "choice",
+    "confidence",
+    "response_ms",
+    "answered_at",
+    "mark_x",
+    "mark_y",
+)
+"""Columns of an answer that differ from version to version, and where it belongs."""
+
+
+def to_replaced_answer(row: RowMapping) -> ReplacedAnswer:
+    """Build a version of an answer that was replaced."""
+    return ReplacedAnswer(
+        attempt_id=row["attempt_id"],
+        position=row["position"],
+        version=row["version"],
+        choice=parse_choice(row["choice"]),
+        confidence=row["confidence"],
+        response_ms=row["response_ms"],
+        answered_at=row["answered_at"],
+        mark=_mark(row),
+    )
+
+
+def _mark(row: RowMapping) -> tuple[int, int] | None:
+    return None if row["mark_x"] is None else (row["mark_x"], row["mark_y"])
 
 
 def from_prediction(attempt_id: str, position: int, prediction: Prediction) -> dict[str, Any]:
@@ -212,7 +251,6 @@ def to_prediction(row: RowMapping, prefix: str = "") -> Prediction:
 
 def to_answer(row: RowMapping) -> Answer:
     """Build an answer of a row."""
-    mark = None if row["mark_x"] is None else (row["mark_x"], row["mark_y"])
     return Answer(
         attempt_id=row["attempt_id"],
         position=row["position"],
@@ -226,9 +264,10 @@ def to_answer(row: RowMapping) -> Answer:
         deck=row["deck"],
         quiz=row["quiz"],
         quiz_version=row["quiz_version"],
-        mark=mark,
+        mark=_mark(row),
         timed_out=row["timed_out"],
         scheme=to_scheme(row),
+        changes=row["changes"],
     )
 
 
@@ -248,6 +287,7 @@ def _second_look(row: RowMapping) -> SecondLook | None:
         choice=parse_choice(row["second_choice"]),
         response_ms=row["second_ms"],
         at=row["second_at"],
+        confidence=row["second_confidence"],
     )
 
 
@@ -259,6 +299,7 @@ def from_second_look(look: SecondLook) -> dict[str, Any]:
         "choice": choice_word(look.choice),
         "response_ms": look.response_ms,
         "at": look.at,
+        "confidence": look.confidence,
     }
 
 

@@ -1,8 +1,9 @@
 """Sessions, and what is switched for everybody, in SQL."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from octtutor.core.session import Discussion, Session
@@ -41,6 +42,20 @@ class SqlSessions(SqlBase, SessionStore):
             return tuple(rows.to_session(row) for row in db.execute(query).mappings())
 
     @translated
+    def sessions_among(
+        self, codes: Collection[str], and_open_exams: bool = False
+    ) -> tuple[Session, ...]:
+        """See `SessionStore`."""
+        wanted: ColumnElement[bool] = sessions.c.code.in_(sorted(codes))
+        if and_open_exams:
+            is_exam = sessions.c.options.contains(rows.IS_EXAM)
+            wanted = or_(wanted, and_(sessions.c.ended_at.is_(None), is_exam))
+        order = sessions.c.opened_at.desc(), sessions.c.code
+        with self._read() as db:
+            found = db.execute(select(sessions).where(wanted).order_by(*order)).mappings()
+            return tuple(rows.to_session(row) for row in found)
+
+    @translated
     def pause_session(self, code: str, at: datetime | None) -> None:
         """See `SessionStore`."""
         with self._write() as db:
@@ -75,6 +90,15 @@ class SqlSessions(SqlBase, SessionStore):
         query = select(discussions).where(discussions.c.code == code)
         with self._read() as db:
             found = db.execute(query.order_by(discussions.c.position)).mappings()
+            return tuple(rows.to_discussion(row) for row in found)
+
+    @translated
+    def discussions_among(self, codes: Collection[str]) -> tuple[Discussion, ...]:
+        """See `SessionStore`."""
+        query = select(discussions).where(discussions.c.code.in_(sorted(codes)))
+        order = discussions.c.code, discussions.c.position
+        with self._read() as db:
+            found = db.execute(query.order_by(*order)).mappings()
             return tuple(rows.to_discussion(row) for row in found)
 
     @translated

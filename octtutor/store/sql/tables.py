@@ -123,6 +123,7 @@ cases = Table(
     Column("synthetic", Boolean, nullable=False),
     Column("findings", Text, nullable=False),
     Column("mask_sha256", String(64)),
+    Index("ix_cases_label", "deck", "label", "sha256"),
 )
 
 attempts = Table(
@@ -155,6 +156,9 @@ showings = Table(
     Column("attempt_id", String(64), ForeignKey("attempts.id"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("shown_at", UtcTime, nullable=False),
+    Column("trainee_id", String(64), nullable=False, server_default=""),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Index("ix_showings_trainee_id", "trainee_id", "sha256"),
 )
 
 answers = Table(
@@ -175,8 +179,28 @@ answers = Table(
     Column("mark_x", Integer),
     Column("mark_y", Integer),
     Column("timed_out", Boolean, nullable=False, server_default=false()),
+    Column("changes", Integer, nullable=False, server_default="0"),
     *_scheme(),
     Index("ix_answers_trainee_id", "trainee_id"),
+)
+
+replaced_answers = Table(
+    "replaced_answers",
+    metadata,
+    Column("attempt_id", String(64), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("choice", String(16), nullable=False),
+    Column("confidence", Integer, nullable=False),
+    Column("response_ms", Integer, nullable=False),
+    Column("answered_at", UtcTime, nullable=False),
+    Column("mark_x", Integer),
+    Column("mark_y", Integer),
+    ForeignKeyConstraint(
+        ["attempt_id", "position"],
+        ["answers.attempt_id", "answers.position"],
+        name="fk_replaced_answers_attempt_id_answers",
+    ),
 )
 
 second_looks = Table(
@@ -187,6 +211,7 @@ second_looks = Table(
     Column("choice", String(16), nullable=False),
     Column("response_ms", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("confidence", Integer, nullable=False, server_default="0"),
     ForeignKeyConstraint(
         ["attempt_id", "position"],
         ["answers.attempt_id", "answers.position"],

@@ -6,10 +6,10 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from octtutor.core.answer import Answered, SecondLook
-from octtutor.core.case import Deck, DeckUses
+from octtutor.core.answer import Answered, ReplacedAnswer, SecondLook
+from octtutor.core.case import Case, Deck, DeckUses
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, CaseOrder, Options, Trainee
+from octtutor.core.quiz import Attempt, CaseOrder, Options, Seat, Showing, Trainee
 from octtutor.core.scheme import SchemeVersion
 from octtutor.errors import StaleError, StoreError
 from octtutor.store.contract import Store
@@ -25,6 +25,16 @@ def adaptive(store: Store) -> Attempt:
     grown = replace(first, id="grows", cases=(), size=3, order=order, started_at=later(1))
     store.start_attempt(grown)
     return grown
+
+
+def ward(store: Store) -> tuple[Case, ...]:
+    """Put a deck of two diagnoses and two patients of each into a store; return it by hash."""
+    store.put_deck(Deck("ward", "Ward", False, True, NOW))
+    held = tuple(
+        Case(f"{n:x}" * 64, ("CNV", "DME")[n % 2], f"p{n // 4}", f"{n}.png") for n in range(8)
+    )
+    store.add_cases("ward", held)
+    return held
 
 
 class AttemptSuite:
@@ -196,25 +206,25 @@ class AttemptSuite:
     def test_an_adaptive_attempt_grows_case_by_case(self, store: Store) -> None:
         attempt = adaptive(store)
         assert attempt.asked == 3
-        assert store.extend_attempt("grows", 0, HASHES[3]).cases == (HASHES[3],)
-        assert store.extend_attempt("grows", 1, HASHES[1]).cases == (HASHES[3], HASHES[1])
+        once = store.extend_attempt(attempt, HASHES[3])
+        assert once.cases == (HASHES[3],)
+        assert store.extend_attempt(once, HASHES[1]).cases == (HASHES[3], HASHES[1])
         assert store.get_attempt("grows").cases == (HASHES[3], HASHES[1])
 
     def test_of_two_tabs_that_ask_for_the_next_case_the_first_decides(self, store: Store) -> None:
-        adaptive(store)
+        attempt = adaptive(store)
         with ThreadPoolExecutor(8) as pool:
-            seen = list(
-                pool.map(lambda sha: store.extend_attempt("grows", 0, sha).cases, HASHES * 3)
-            )
+            seen = list(pool.map(lambda sha: store.extend_attempt(attempt, sha).cases, HASHES * 3))
         assert len(set(seen)) == 1
+        assert store.get_attempt("grows").cases == seen[0]
 
     def test_a_case_cannot_be_appended_with_a_gap_or_after_the_end(self, store: Store) -> None:
-        adaptive(store)
+        attempt = adaptive(store)
         with pytest.raises(StaleError, match="not the next one"):
-            store.extend_attempt("grows", 1, HASHES[0])
+            store.extend_attempt(replace(attempt, cases=HASHES[:1]), HASHES[0])
         store.end_attempt("grows", later(2))
         with pytest.raises(StaleError, match="ended"):
-            store.extend_attempt("grows", 0, HASHES[0])
+            store.extend_attempt(attempt, HASHES[0])
 
     def test_a_quiz_is_taken_no_more_often_than_it_may_be(self, store: Store) -> None:
         first = begin(store)
@@ -249,7 +259,7 @@ class AttemptSuite:
 
     def test_a_second_look_comes_once_and_after_the_answer(self, store: Store) -> None:
         attempt = begin(store)
-        look = SecondLook("a1", 0, "DME", 1200, later(9))
+        look = SecondLook("a1", 0, "DME", 1200, later(9), 4)
         with pytest.raises(StaleError):
             store.record_second_look(look)
         store.record_answer(answer(attempt, 0))
@@ -286,6 +296,127 @@ class AttemptSuite:
         store.record_shown("a2", 0, later(10))
         assert store.seen_by("t1") == (HASHES[1], HASHES[2], HASHES[0])
         assert store.seen_by("t2") == ()
+
+    def test_cases_not_seen_come_by_diagnosis_from_a_hash_on_and_round(self, store: Store) -> None:
+        begin(store)
+        held = ward(store)
+        both = ("DME", "CNV")
+        drawn = store.unseen_cases("ward", "t1", both, "5" * 64, 3)
+        assert drawn == (held[5], held[7], held[1], held[6], held[0], held[2])
+        assert store.unseen_cases("ward", "t1", ("CNV",), "f" * 64, 9) == held[::2]
+        assert store.unseen_cases("ward", "t1", ("NORMAL",), "0", 9) == ()
+        assert store.unseen_cases("nowhere", "t1", both, "0", 9) == ()
+
+    def test_cases_seen_or_left_out_are_not_among_those_not_seen(self, store: Store) -> None:
+        held, first = ward(store), begin(store)
+        mine = replace(first, id="w", deck="ward", cases=(held[1].sha256, held[0].sha256))
+        store.start_attempt(mine)
+        for position in (0, 1):
+            store.record_shown("w", position, later(position))
+        begin(store, "other", "t2")
+        both = ("CNV", "DME")
+        drawn = store.unseen_cases("ward", "t1", both, "0", 9, [held[2].sha256])
+        assert drawn == (held[4], held[6], held[3], held[5], held[7])
+        fresh = store.unseen_cases("ward", "t1", both, "0", 9, new_patients=True)
+        assert fresh == (held[4], held[6], held[5], held[7])
+        assert len(store.unseen_cases("ward", "t2", both, "0", 9)) == 8
+
+    def test_cases_seen_come_back_longest_unseen_first(self, store: Store) -> None:
+        held, first = ward(store), begin(store)
+        hashes = tuple(held[n].sha256 for n in (3, 0, 1))
+        store.start_attempt(replace(first, id="w", deck="ward", cases=hashes))
+        for position in range(3):
+            store.record_shown("w", position, later(position), hashes[position])
+        store.start_attempt(replace(first, id="x", deck="ward", cases=hashes[:1]))
+        store.record_shown("x", 0, later(9))
+        assert store.seen_cases("ward", "t1") == (held[0], held[1], held[3])
+        assert store.seen_cases("ward", "t1", "DME") == (held[1], held[3])
+        assert store.seen_cases("ward", "t1", "DME", [held[3].sha256]) == (held[1],)
+        assert store.seen_cases("ward", "t1", last=1) == (held[3],)
+        assert store.seen_cases("nowhere", "t1") == ()
+
+    def test_a_seat_is_an_attempt_with_exams_beside_it(self, store: Store) -> None:
+        first = begin(store)
+        with pytest.raises(StoreError, match="no attempt"):
+            store.get_seat("nothing")
+        assert store.get_seat("a1") == Seat(first, (), None)
+        exam = replace(first, id="e", quiz="exam", options=OPTIONS, started_at=later(1))
+        store.start_attempt(exam)
+        before = replace(exam, id="p", options=Options(), started_at=later(2))
+        store.start_attempt(before)
+        store.start_attempt(replace(first, id="b", quiz="other", started_at=later(3)))
+        begin(store, "c1", "t2")
+        store.record_shown("a1", 0, NOW)
+        store.record_shown("a1", 1, later(1))
+        seat = store.get_seat("a1")
+        assert [attempt.id for attempt in seat.beside] == ["e", "p", "b"]
+        assert seat.shown == Showing(1, later(1))
+
+    def test_an_answer_that_is_changed_keeps_its_versions(self, store: Store) -> None:
+        attempt = begin(store)
+        first = replace(answer(attempt, 0, "CNV"), mark=(1, 2))
+        store.record_answer(first)
+        second = replace(answer(attempt, 0, "DME"), confidence=5, answered_at=later(5))
+        third = replace(second, choice=None, answered_at=later(7))
+        assert store.change_answer(second).changes == 1
+        assert store.change_answer(third) == replace(third, changes=2)
+        assert [item.answer for item in store.answers_of("a1")] == [replace(third, changes=2)]
+        assert store.replaced_answers("a1") == (
+            ReplacedAnswer("a1", 0, 0, "CNV", 3, 4321, first.answered_at, (1, 2)),
+            ReplacedAnswer("a1", 0, 1, "DME", 5, 4321, later(5), None),
+        )
+        store.forget_trainee("t1")
+        assert store.replaced_answers("a1") == ()
+
+    def test_only_the_last_answer_is_changed_and_only_until_the_next_case(
+        self, store: Store
+    ) -> None:
+        attempt = begin(store)
+        with pytest.raises(StaleError, match="stands"):
+            store.change_answer(answer(attempt, 0))
+        for position in (0, 1):
+            store.record_shown("a1", position, NOW)
+            store.record_answer(answer(attempt, position))
+        with pytest.raises(StaleError, match="stands"):
+            store.change_answer(answer(attempt, 0))
+        store.change_answer(answer(attempt, 1))
+        store.record_shown("a1", 2, NOW)
+        with pytest.raises(StaleError, match="stands"):
+            store.change_answer(answer(attempt, 1))
+        store.end_attempt("a1", NOW)
+        with pytest.raises(StaleError, match="has ended"):
+            store.change_answer(answer(attempt, 1))
+        assert len(store.replaced_answers("a1")) == 1
+
+    def test_answers_of_some_attempts_come_together(self, store: Store) -> None:
+        one, other = begin(store), begin(store, "b1", "t2")
+        store.record_answer(answer(one, 0))
+        store.record_answer(answer(other, 0))
+        store.record_answer(answer(other, 1))
+        found = store.answers_among(["b1", "a1", "nothing"])
+        places = [(item.answer.attempt_id, item.answer.position) for item in found]
+        assert places == [("a1", 0), ("b1", 0), ("b1", 1)]
+        assert store.answers_among([]) == ()
+
+    def test_what_is_called_at_once_is_written_wholly_or_not_at_all(self, store: Store) -> None:
+        attempt = begin(store)
+        with store.at_once():
+            store.record_shown("a1", 0, NOW)
+            store.record_answer(answer(attempt, 0))
+            assert len(store.answers_of("a1")) == 1
+
+        def twice() -> None:
+            with store.at_once():
+                store.record_answer(answer(attempt, 1))
+                store.record_answer(answer(attempt, 1))
+
+        with pytest.raises(StaleError):
+            twice()
+        assert len(store.answers_of("a1")) == 1
+        with store.at_once(writes=False):
+            assert store.get_attempt("a1") == attempt
+            with pytest.raises(RuntimeError, match="begun to read"):
+                store.end_attempt("a1", NOW)
 
     def test_a_forgotten_trainee_leaves_nothing_and_others_stay(self, store: Store) -> None:
         attempt = begin(store)

@@ -24,6 +24,7 @@ class DeckSuite:
         assert store.find_deck("deck") == store.decks()[0]
         assert store.find_deck("other") is None
         assert (store.count_cases("deck"), store.count_cases("other")) == (len(CASES), 0)
+        assert store.count_cases("deck", [CASES[0].sha256, "f" * 64]) == len(CASES) - 1
 
     def test_a_deck_keeps_whose_it_is_and_its_scheme(self, store: DeckStore) -> None:
         deck = Deck(

@@ -63,6 +63,26 @@ class SessionSuite:
         with pytest.raises(StoreError, match="no session"):
             store.end_session("nope", NOW)
 
+    def test_some_sessions_come_together_with_what_was_discussed_in_them(
+        self, store: Store
+    ) -> None:
+        begin(store)
+        practice = replace(SESSION, code="PRACT", options=Options(), opened_at=later(1))
+        over = replace(SESSION, code="ENDED", opened_at=later(2))
+        other = replace(SESSION, code="OTHER", opened_at=later(3))
+        for session in (SESSION, practice, over, other):
+            store.open_session(session)
+        store.end_session("ENDED", later(9))
+        assert store.sessions_among(["PRACT", "nope"]) == (practice,)
+        found = store.sessions_among(["PRACT"], and_open_exams=True)
+        assert [session.code for session in found] == ["OTHER", "PRACT", "ABCDE"]
+        assert store.sessions_among([]) == ()
+        for code, position in (("OTHER", 1), ("ABCDE", 2), ("ABCDE", 0)):
+            store.discuss(code, position, later(5))
+        shown = store.discussions_among(["ABCDE", "PRACT"])
+        assert shown == (Discussion("ABCDE", 0, later(5)), Discussion("ABCDE", 2, later(5)))
+        assert store.discussions_among([]) == ()
+
     def test_a_trainee_is_in_a_session_once(self, store: Store) -> None:
         first = begin(store)
         store.open_session(SESSION)

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from octtutor.core.answer import Answer
 from octtutor.core.case import Case, Deck
 from octtutor.core.quiz import Attempt, CaseOrder, Trainee
-from octtutor.core.schedule import Mastery, draw_balanced, draw_unseen, mastery, of_scheme
+from octtutor.core.schedule import Mastery, mastery, of_scheme
 from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.errors import BadInputError
 from octtutor.store.contract import Store
 from octtutor.tutor.ports import Clock, Images, Shelf
 from octtutor.tutor.practice.answering import CaseAnswering
+from octtutor.tutor.practice.drawing import FreeCases
 from octtutor.tutor.practice.enrolment import enrol
 from octtutor.tutor.practice.revealing import CaseRevealing
 from octtutor.tutor.practice.spaced_repetition import Due, due
 from octtutor.tutor.practice.starting import (
     check_size,
     draw_seed,
-    free_cases,
     new_attempt,
     refuse_beside_running,
 )
@@ -82,7 +82,7 @@ class Practice(CaseAnswering, CaseRevealing):
             trainee_id: who.
             deck: a deck's name.
             size: how many cases, at least 1; fewer when the deck has fewer that may be told (see
-                `starting.free_cases`).
+                `FreeCases`).
             seed: the same seed draws the same cases of the same deck, at random whatever the
                 order; without one, scans not seen yet come first.
             order: one of PRACTICE_ORDERS.
@@ -93,24 +93,27 @@ class Practice(CaseAnswering, CaseRevealing):
             StaleError: an exam runs.
         """
         self._refuse_withheld(deck)
-        cases = free_cases(self._store, trainee_id, deck)
-        check_size(size, cases, deck)
+        found = self._store.find_deck(deck)
+        keys = self._schemes.of(found.scheme).keys if found else ()
+        drawn_by = self._draw_seed() if seed is None else seed
+        kept = self._disclosures.kept_back(trainee_id)
+        free = FreeCases(self._store, trainee_id, deck, keys, kept, random.Random(drawn_by))
+        count = free.count() if found else 0
+        check_size(size, count, deck)
         if order not in PRACTICE_ORDERS:
             one_of = ", ".join(PRACTICE_ORDERS)
             raise BadInputError(f"Expected one of {one_of}. Received {order[:40]!r}.")
         refuse_beside_running(self._store, trainee_id)
         drawn: tuple[Case, ...] = ()
         if seed is not None:
-            order, drawn = CaseOrder.BALANCED, draw_balanced(cases, size, random.Random(seed))
-        seed = self._draw_seed() if seed is None else seed
-        if order == CaseOrder.BALANCED and not drawn:
-            seen = self._store.seen_by(trainee_id)
-            drawn = draw_unseen(cases, size, seen, random.Random(seed))
+            order, drawn = CaseOrder.BALANCED, free.draw_by_seed(size)
+        elif order == CaseOrder.BALANCED:
+            drawn = free.draw(min(size, count))
         hashes = [case.sha256 for case in drawn]
-        length = 0 if drawn else min(size, len(cases))
+        length = 0 if drawn else min(size, count)
         now = self._clock()
         attempt = new_attempt(
-            self._store, self._shelf, trainee_id, deck, order, seed, hashes, now, size=length
+            self._store, self._shelf, trainee_id, deck, order, drawn_by, hashes, now, size=length
         )
         self._store.start_attempt(attempt)
         return attempt

@@ -1,6 +1,6 @@
 """CaseRevealing: the model's answer, the truth and the maps of a case that was answered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from octtutor.tutor.disclosing import may_look
 from octtutor.tutor.ports import Maps, Predictor
 from octtutor.tutor.practice.marking import MarkScore, score_mark
 from octtutor.tutor.practice.own_attempts import OwnAttempts
+from octtutor.tutor.practice.sitting import Sitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Reveal:
     """The list of diagnoses that it was answered with."""
     counterparts: Counterparts | None
     """What the model's answers stand for; None where they are of the scheme, or nothing says it."""
+    contrast: tuple[Case, Case] | None
+    """The case just read and one of the class it was taken for, to compare; None: there is none."""
 
 
 class CaseRevealing(OwnAttempts):
@@ -76,7 +79,10 @@ class CaseRevealing(OwnAttempts):
 
     def must_wait(self, trainee_id: str, attempt_id: str, position: int) -> bool:
         """Whether the reveal at `position` has to wait for the model to load."""
-        attempt = self._own(trainee_id, attempt_id)
+        return self.waits_for_model(self.sit(trainee_id, attempt_id).attempt, position)
+
+    def waits_for_model(self, attempt: Attempt, position: int) -> bool:
+        """Whether the reveal of a case has to wait for the model to load."""
         try:
             model = self._model_of(attempt)
         except ModelError:
@@ -91,31 +97,11 @@ class CaseRevealing(OwnAttempts):
         Raises:
             StaleError: the case has no answer yet.
         """
-        attempt = self._own(trainee_id, attempt_id)
-        given = self._given(attempt_id, position)
-        answered = given[position]
-        sha256 = answered.answer.sha256
-        if not may_look(attempt, given, position) or self._disclosures.keeps_back(attempt, sha256):
+        sitting = self.sit(trainee_id, attempt_id, position)
+        if not _looks(sitting, position):
             return None
-        case = self._store.get_case(attempt.deck, answered.answer.sha256)
-        scan = self._images.read(case.sha256)
-        prediction, maps, fault = self._ask_model(attempt, scan, answered)
-        if prediction is None:
-            return None
-        return ModelLook(
-            attempt_id=attempt_id,
-            position=position,
-            total=attempt.asked,
-            scan=scan,
-            synthetic=case.synthetic,
-            answer=answered.answer,
-            options=attempt.options,
-            prediction=self._store.record_prediction(attempt_id, position, prediction),
-            standing=None if fault else self._judge(attempt, sha256, scan),
-            maps=maps,
-            scheme=self.scheme_of(attempt),
-            counterparts=self._find_counterparts(attempt),
-        )
+        said = self._ask_model(sitting, position)
+        return self._tell_model(sitting, position, said) if said.prediction else None
 
     def reveal(
         self, trainee_id: str, attempt_id: str, position: int, again: bool = False
@@ -134,39 +120,91 @@ class CaseRevealing(OwnAttempts):
             StaleError: the case has no answer yet, waits for its second look, or its truth is
                 not to be told yet.
         """
-        attempt = self._own(trainee_id, attempt_id)
-        given = self._given(attempt_id, position)
-        answered, awaited = given[position], may_look(attempt, given, position)
-        self._refuse_truth(attempt, position, awaited, again)
-        case = self._store.get_case(attempt.deck, answered.answer.sha256)
-        scan = self._images.read(case.sha256)
-        prediction, maps, fault = self._ask_model(attempt, scan, answered)
-        if prediction is not None and awaited:
+        sitting = self.sit(trainee_id, attempt_id, position)
+        sitting.answered_at(position)
+        _refuse_truth(sitting, position, again)
+        said = self._ask_model(sitting, position)
+        if said.prediction and may_look(sitting.attempt, sitting.given, position):
             raise StaleError("This case waits for your second look. Keep your answer or change it.")
-        if awaited:
-            self._give_up_look(answered.answer)
-        elif prediction is not None and not _was_given_up(answered):
-            prediction = self._store.record_prediction(attempt_id, position, prediction)
-        mask = self._find_mask(case)
-        mark = answered.answer.mark
-        return Reveal(
-            attempt_id=attempt_id,
+        return self._tell_truth(sitting, position, said, again)
+
+    def follow(self, sitting: Sitting, position: int) -> ModelLook | Reveal:
+        """Return what follows an answer: the model's where it may be looked at, else the reveal.
+
+        Args:
+            sitting: how the attempt stands, with the case at `position`.
+            position: which case.
+
+        Raises:
+            StaleError: its truth is not to be told yet.
+        """
+        looks = _looks(sitting, position)
+        if not looks:
+            _refuse_truth(sitting, position, again=False)
+        said = self._ask_model(sitting, position)
+        if looks and said.prediction:
+            return self._tell_model(sitting, position, said)
+        return self._tell_truth(sitting, position, said)
+
+    def _tell_model(self, sitting: Sitting, position: int, said: "_Said") -> ModelLook:
+        """Record the model's answer, then tell it."""
+        return self._as_look(sitting, position, self._record_said(sitting, position, said))
+
+    def _tell_truth(
+        self, sitting: Sitting, position: int, said: "_Said", again: bool = False
+    ) -> Reveal:
+        """Record the model's answer, or that there was none to look at, then tell the truth."""
+        with self._store.at_once():
+            answered = sitting.given[position]
+            if may_look(sitting.attempt, sitting.given, position):
+                self._give_up_look(answered.answer)
+            elif not _was_given_up(answered):
+                said = self._record_said(sitting, position, said)
+            contrast = None if again else self._find_contrast(sitting, position)
+        return self._as_reveal(sitting, position, said, contrast)
+
+    def _as_look(self, sitting: Sitting, position: int, said: "_Said") -> ModelLook:
+        attempt, answered, case = sitting.attempt, sitting.given[position], said.case
+        assert said.prediction is not None  # it is what is looked at
+        return ModelLook(
+            attempt_id=attempt.id,
             position=position,
             total=attempt.asked,
-            scan=scan,
+            scan=said.scan,
+            synthetic=case.synthetic,
+            answer=answered.answer,
+            options=attempt.options,
+            prediction=said.prediction,
+            standing=None if said.fault else self._judge(attempt, case.sha256, said.scan),
+            maps=said.maps,
+            scheme=self.scheme_of(attempt),
+            counterparts=self._find_counterparts(attempt),
+        )
+
+    def _as_reveal(
+        self, sitting: Sitting, position: int, said: "_Said", contrast: tuple[Case, Case] | None
+    ) -> Reveal:
+        attempt, answered, case = sitting.attempt, sitting.given[position], said.case
+        mask, mark = self._find_mask(case), answered.answer.mark
+        return Reveal(
+            attempt_id=attempt.id,
+            position=position,
+            total=attempt.asked,
+            scan=said.scan,
             case=case,
             answer=answered.answer,
             second=answered.second,
             options=attempt.options,
-            prediction=prediction,
-            standing=None if fault else self._judge(attempt, case.sha256, scan),
-            maps=maps,
+            prediction=said.prediction,
+            standing=None if said.fault else self._judge(attempt, case.sha256, said.scan),
+            maps=said.maps,
             mask=mask,
             mark=score_mark(mark, mask) if mark and mask is not None else None,
-            model_fault=fault,
+            model_fault=said.fault,
             trained_on=self._is_trained_on(attempt, case),
             scheme=self.scheme_of(attempt),
             counterparts=self._find_counterparts(attempt),
+            contrast=contrast,
         )
 
     def trained_on(self, attempt: Attempt) -> int:
@@ -192,36 +230,40 @@ class CaseRevealing(OwnAttempts):
         hits = [score.hit for score in scores if score is not None]
         return sum(hits), len(hits)
 
-    def contrast(self, reveal: Reveal) -> tuple[Case, Case] | None:
-        """Return the case just read and one of the class it was taken for, to compare.
-
-        One that the trainee has seen already, if there is one: what is shown here with its name
-        cannot be asked any more. None where nothing was confused, or in an exam or a session.
-        """
-        attempt = self._store.get_attempt(reveal.attempt_id)
-        chosen = reveal.second.choice if reveal.second else reveal.answer.choice
-        apart = attempt.options.is_exam or attempt.session is not None
-        if apart or chosen is None or chosen == reveal.case.label:
-            return None
-        there = self._store.cases_of(attempt.deck)
-        others = {case.sha256: case for case in there if case.label == chosen}
-        # what is held back of an exam that can be taken again must not be named here
-        hidden = self._disclosures.hidden_scans(attempt.trainee_id)
-        shown = self._store.seen_by(attempt.trainee_id)
-        seen = [sha256 for sha256 in shown if sha256 in others and sha256 not in hidden]
-        if not seen:
-            return None
-        return reveal.case, others[seen[-1]]
-
     def ask_model_for_all(self, attempt: Attempt) -> None:
         """Record the model's answers that an exam did not wait for; a missing model has none."""
         for answered in self._store.answers_of(attempt.id):
             if answered.prediction is not None:
                 continue
             scan = self._images.read(answered.answer.sha256)
-            prediction, _, _ = self._ask_model(attempt, scan, answered)
+            prediction, _, _ = self._read_model(attempt, scan, answered)
             if prediction is not None:
                 self._store.record_prediction(attempt.id, answered.answer.position, prediction)
+
+    def _record_said(self, sitting: Sitting, position: int, said: "_Said") -> "_Said":
+        """Record what the model said, unless it was recorded before: that stays."""
+        known = sitting.given[position].prediction
+        if known is not None or said.prediction is None:
+            return replace(said, prediction=known)
+        attempt_id = sitting.attempt.id
+        kept = self._store.record_prediction(attempt_id, position, said.prediction)
+        return replace(said, prediction=kept)
+
+    def _find_contrast(self, sitting: Sitting, position: int) -> tuple[Case, Case] | None:
+        """Return the case just read and one of the class it was taken for, to compare.
+
+        One that the trainee has seen already, if there is one: what is shown here with its name
+        cannot be asked any more. None where nothing was confused, or in an exam or a session.
+        """
+        attempt, case = sitting.attempt, sitting.case_at(position)
+        chosen = sitting.given[position].final
+        apart = attempt.options.is_exam or attempt.session is not None
+        if case is None or apart or chosen is None or chosen == case.label:
+            return None
+        # what is held back of an exam that can be taken again must not be named here
+        hidden = sitting.readings.hidden_scans()
+        seen = self._store.seen_cases(attempt.deck, attempt.trainee_id, chosen, hidden, last=1)
+        return (case, seen[0]) if seen else None
 
     def _give_up_look(self, answer: Answer) -> None:
         """Let the first answer stand: the truth is told, without a model to look at before.
@@ -230,15 +272,6 @@ class CaseRevealing(OwnAttempts):
         """
         kept = SecondLook(answer.attempt_id, answer.position, answer.choice, 0, self._clock())
         self._store.record_second_look(kept)
-
-    def _refuse_truth(self, attempt: Attempt, position: int, awaited: bool, again: bool) -> None:
-        """Refuse what may not be told; whether a second look comes is for the model to say."""
-        item = self._disclosures.answers_of(attempt)[position]
-        facts, sha256 = item.disclosed, item.answer.sha256
-        if again and facts.truth and not facts.again:
-            raise StaleError("An exam of yours is under way. Look at this again afterwards.")
-        if not facts.truth and (not awaited or self._disclosures.keeps_back(attempt, sha256)):
-            raise StaleError("The truth is told at the end of the exam. Go on.")
 
     def _is_trained_on(self, attempt: Attempt, case: Case) -> bool:
         try:
@@ -252,7 +285,14 @@ class CaseRevealing(OwnAttempts):
         except (BadScanError, StoreError):
             return None  # the reveal goes on without an outline
 
-    def _ask_model(
+    def _ask_model(self, sitting: Sitting, position: int) -> "_Said":
+        case = sitting.case_at(position)
+        assert case is not None  # it was loaded with the sitting
+        scan = self._images.read(case.sha256)
+        said = self._read_model(sitting.attempt, scan, sitting.given[position])
+        return _Said(case, scan, *said)
+
+    def _read_model(
         self, attempt: Attempt, scan: Pixels, answered: Answered
     ) -> tuple[Prediction | None, Maps | None, str | None]:
         try:
@@ -286,6 +326,35 @@ class CaseRevealing(OwnAttempts):
 
     def _counterparts_of(self, model: Predictor, attempt: Attempt) -> Counterparts | None:
         return counterparts_of(model.scheme, attempt.scheme, self._schemes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the model says of a case."""
+
+    case: Case
+    scan: Pixels
+    prediction: Prediction | None
+    maps: Maps | None
+    fault: str | None
+    """Why it says nothing."""
+
+
+def _looks(sitting: Sitting, position: int) -> bool:
+    """Whether a case that was answered has a second look to come."""
+    sitting.answered_at(position)
+    may = may_look(sitting.attempt, sitting.given, position)
+    return may and not sitting.keeps_back(position)
+
+
+def _refuse_truth(sitting: Sitting, position: int, again: bool) -> None:
+    """Refuse what may not be told; whether a second look comes is for the model to say."""
+    facts = sitting.disclose()[position].disclosed
+    if again and facts.truth and not facts.again:
+        raise StaleError("An exam of yours is under way. Look at this again afterwards.")
+    awaited = may_look(sitting.attempt, sitting.given, position)
+    if not facts.truth and (not awaited or sitting.keeps_back(position)):
+        raise StaleError("The truth is told at the end of the exam. Go on.")
 
 
 def _was_given_up(answered: Answered) -> bool:

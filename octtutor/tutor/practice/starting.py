@@ -4,17 +4,19 @@ import random
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from octtutor.core.answer import Answer
-from octtutor.core.case import Case
 from octtutor.core.quiz import PRACTICE, PRACTICE_VERSION, Attempt, CaseOrder, Options
-from octtutor.core.schedule import next_case, of_scheme
+from octtutor.core.schedule import of_scheme
 from octtutor.errors import BadInputError, StaleError
 from octtutor.store.contract import Store
 from octtutor.tutor.decks.deck_schemes import scheme_of
 from octtutor.tutor.disclosing import Disclosures
 from octtutor.tutor.ports import Shelf
+from octtutor.tutor.practice.drawing import FreeCases
+from octtutor.tutor.practice.sitting import Sitting
 from octtutor.tutor.practice.spaced_repetition import due, focus_of
 
 
@@ -90,33 +92,26 @@ def _refuse_beside_latest(store: Store, trainee_id: str) -> None:
         )
 
 
-def free_cases(store: Store, trainee_id: str, deck: str) -> tuple[Case, ...]:
-    """Return the cases of a deck that practice may tell this trainee; where there is none, all.
-
-    Left out is what an exam of theirs keeps back, which can be taken again.
-    """
-    cases, kept = store.cases_of(deck), Disclosures(store).kept_back(trainee_id)
-    return tuple(case for case in cases if case.sha256 not in kept) or tuple(cases)
-
-
-def with_case(store: Store, attempt: Attempt, position: int) -> Attempt:
-    """Return the attempt with a case at `position`, drawn now where the order is adaptive.
+def with_case(
+    store: Store, disclosures: Disclosures, sitting: Sitting, position: int, keys: Sequence[str]
+) -> Sitting:
+    """Return a sitting with a case at `position`, drawn now where the order is adaptive.
 
     Raises:
         BadInputError: the deck has lost its cases.
     """
+    attempt = sitting.attempt
     if position < len(attempt.cases) or position >= attempt.asked:
-        return attempt
-    history = of_scheme(Disclosures(store).history(attempt.trainee_id), attempt.scheme)
-    cases = free_cases(store, attempt.trainee_id, attempt.deck)
-    focus = _focus(attempt, history)
-    if not any(case.label in focus for case in cases):
-        focus = frozenset()
+        return sitting
+    readings = sitting.readings if sitting.has_all else disclosures.all_by(attempt.trainee_id)
+    history = of_scheme(readings.history(), attempt.scheme)
     rng = random.Random(f"{attempt.seed}:{position}")
     # scans of this quiz that are drawn but not shown yet do not come twice either
-    seen = list(dict.fromkeys([*store.seen_by(attempt.trainee_id), *attempt.cases]))
-    case = next_case(cases, history, seen, rng, focus)
-    return store.extend_attempt(attempt.id, position, case.sha256)
+    drawing = FreeCases(store, attempt.trainee_id, attempt.deck, keys, readings.kept_back(), rng)
+    case = drawing.next_case(history, _focus(attempt, history), attempt.cases)
+    grown = store.extend_attempt(attempt, case.sha256)
+    drawn = {case.sha256: case} if case.sha256 in grown.cases else {}
+    return replace(sitting, attempt=grown, cases={**sitting.cases, **drawn})
 
 
 def _focus(attempt: Attempt, history: Sequence[Answer]) -> frozenset[str]:
@@ -126,7 +121,7 @@ def _focus(attempt: Attempt, history: Sequence[Answer]) -> frozenset[str]:
     return focus_of(due(before, attempt.started_at))
 
 
-def check_size(size: int, cases: Sequence[object], deck: str) -> None:
+def check_size(size: int, cases: int, deck: str) -> None:
     """Refuse a practice without cases.
 
     Raises:

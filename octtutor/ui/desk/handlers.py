@@ -14,9 +14,10 @@ from octtutor.reports.citing import cited_html
 from octtutor.reports.markup import paragraph
 from octtutor.tutor.disclosing import DisclosedAnswer
 from octtutor.tutor.exams.exams import Exams
-from octtutor.tutor.practice.answering import CaseStage, Question
+from octtutor.tutor.practice.answering import Given, Turn
 from octtutor.tutor.practice.practice import Practice
-from octtutor.tutor.practice.revealing import Reveal
+from octtutor.tutor.practice.revealing import ModelLook, Reveal
+from octtutor.tutor.practice.sitting import CaseStage, Sitting
 from octtutor.tutor.progress.results import results, to_csv
 from octtutor.tutor.sessions.class_sessions import Sessions
 from octtutor.ui.desk.outcome import outcome_html
@@ -82,10 +83,10 @@ class DeskHandlers:
 
     def go_to(self, attempt: Attempt) -> Screen:
         """Show the case that an attempt is at, or its results where it is over."""
-        question = self._practice.question(attempt.trainee_id, attempt.id)
-        if question is None:
+        turn = self._practice.turn(attempt.trainee_id, attempt.id)
+        if turn is None:
             return self.results(attempt.trainee_id, attempt.id)
-        return Screen(self._view(attempt, question))
+        return Screen(self._view(turn))
 
     def begin(self, trainee: Trainee, attempt: Attempt) -> Screen:
         """Show the case that an attempt just begun is at, and let the browser keep whose it is."""
@@ -96,23 +97,20 @@ class DeskHandlers:
         """Record an answer, then reveal, or show the model's; says so when it is still loading."""
         trainee_id = need_trainee(browser)
         attempt_id, position = _place(data)
-        self._practice.commit(
-            trainee_id,
-            attempt_id,
-            position,
+        given = Given(
             parse_choice(str(data.get("choice"))),
             whole(data.get("confidence"), "confidence"),
             whole(data.get("ms"), "time"),
             data.get("mark"),
             data.get("timed_out") is True,
         )
-        attempt, _ = self._practice.answers(trainee_id, attempt_id)
-        if self._practice.keeps_back(attempt, position):
+        sitting = self._practice.answer(trainee_id, attempt_id, position, given)
+        if sitting.keeps_back(position):
             yield self.next(browser, data)
             return
-        if self._practice.must_wait(trainee_id, attempt_id, position):
-            yield Screen(waiting_view(attempt_id, position, attempt.session))
-        yield Screen(self._after_answer(attempt, position, with_scan=False))
+        if self._practice.waits_for_model(sitting.attempt, position):
+            yield Screen(waiting_view(attempt_id, position, sitting.attempt.session))
+        yield Screen(self._after_answer(sitting, position, with_scan=False))
 
     def decide(self, browser: Browser, data: dict[str, Any]) -> Screen:
         """Record the answer of the second look, then reveal."""
@@ -120,9 +118,27 @@ class DeskHandlers:
         attempt_id, position = _place(data)
         choice = parse_choice(str(data.get("choice")))
         ms = whole(data.get("ms"), "time")
-        self._practice.decide(trainee_id, attempt_id, position, choice, ms)
-        attempt, _ = self._practice.answers(trainee_id, attempt_id)
-        return Screen(self._after_answer(attempt, position, with_scan=False))
+        sure = data.get("second_confidence")
+        sitting = self._practice.look_again(
+            trainee_id,
+            attempt_id,
+            position,
+            choice,
+            ms,
+            None if sure is None else whole(sure, "confidence"),
+        )
+        return Screen(self._after_answer(sitting, position, with_scan=False))
+
+    def change(self, browser: Browser, data: dict[str, Any]) -> Sitting:
+        """Put another answer in the place of one that was kept; see `CaseAnswering.change`."""
+        attempt_id, position = _place(data)
+        given = Given(
+            parse_choice(str(data.get("choice"))),
+            whole(data.get("confidence"), "confidence"),
+            whole(data.get("ms"), "time"),
+            data.get("mark"),
+        )
+        return self._practice.change(need_trainee(browser), attempt_id, position, given)
 
     def catch_up(self, browser: Browser) -> Screen:
         """Return where the trainee is, after another tab went on or the time ended the quiz."""
@@ -137,11 +153,10 @@ class DeskHandlers:
         attempt_id, position = _place(data)
         if data.get("review") is True:
             return self._review(trainee_id, attempt_id, position + 1)
-        question = self._practice.next_question(trainee_id, attempt_id, position)
-        if question is None:
+        turn = self._practice.next_turn(trainee_id, attempt_id, position)
+        if turn is None:
             return self.results(trainee_id, attempt_id)
-        attempt, _ = self._practice.answers(trainee_id, attempt_id)
-        return Screen(self._view(attempt, question))
+        return Screen(self._view(turn))
 
     def end(self, browser: Browser, data: dict[str, Any]) -> Screen:
         """End the quiz early and show the results so far."""
@@ -273,20 +288,19 @@ class DeskHandlers:
         reveal = self._practice.reveal(trainee_id, attempt_id, position, again=True)
         return Screen(reveal_view(reveal, with_scan=True, review=True))
 
-    def _view(self, attempt: Attempt, question: Question) -> View:
-        if question.stage is CaseStage.ASK:
-            return question_view(question)
-        return self._after_answer(attempt, question.position, with_scan=True)
+    def _view(self, turn: Turn) -> View:
+        if turn.stage is CaseStage.ASK:
+            return question_view(self._practice.draw(turn))
+        return self._after_answer(turn.sitting, turn.position, with_scan=True)
 
-    def _after_answer(self, attempt: Attempt, position: int, with_scan: bool) -> View:
+    def _after_answer(self, sitting: Sitting, position: int, with_scan: bool) -> View:
         """Draw what follows an answer: the second look where it is due, else the reveal."""
-        look = self._practice.look(attempt.trainee_id, attempt.id, position)
-        if look is not None:
-            view = look_view(look, with_scan)
+        told = self._practice.follow(sitting, position)
+        if isinstance(told, ModelLook):
+            view = look_view(told, with_scan)
         else:
-            reveal = self._practice.reveal(attempt.trainee_id, attempt.id, position)
-            view = reveal_view(reveal, with_scan, self._contrast(reveal))
-        return view | {"session": attempt.session}
+            view = reveal_view(told, with_scan, self._contrast(told))
+        return view | {"session": sitting.attempt.session}
 
     @staticmethod
     def _of_trainee(browser: Browser, find: Callable[[str], Attempt | None]) -> Attempt | None:

@@ -106,7 +106,7 @@ def reveal_view(reveal: Reveal, with_scan: bool, contrast: str = "", review: boo
         "hit": _score(reveal.mark),
         "truth": str(answer.truth),
         "right": (second.choice if second else answer.choice) == answer.truth,
-        "advice": _advice(reveal),
+        "advice": advice(reveal),
         "findings": list(reveal.case.findings),
         "outline": outline_path(reveal.mask) if reveal.mask is not None else "",
         "fault": reveal.model_fault,
@@ -128,7 +128,7 @@ def _scheme(scheme: Scheme) -> View:
     return {} if scheme.stamp == OCT2017 else {"scheme": scheme_view(scheme)}
 
 
-def _advice(reveal: Reveal) -> list[str]:
+def advice(reveal: Reveal) -> list[str]:
     """Return what to look for: for the true class, and for what it was confused with."""
     truth, scheme = reveal.answer.truth, reveal.scheme
     choice = reveal.second.choice if reveal.second else reveal.answer.choice
@@ -152,17 +152,24 @@ def _picture(scan: Pixels) -> View:
 
 def _model(told: ModelLook | Reveal, prediction: Prediction, truth: str | None = None) -> View:
     """Draw the model's answer as it is, and what is to be said of it; a look tells no truth."""
-    standing = told.standing
-    alone = standing is None or standing.would_answer
-    notes = [standing.verdict.why if standing else "", "" if alone else DESK["would_not"]]
-    notes += mapped_notes(prediction.label, told.counterparts, truth)
     return {
         "mapped": prediction.scheme != told.scheme.stamp,
-        "notes": [note for note in notes if note],
+        "notes": model_notes(told, prediction, truth),
         "name": prediction.model,
         "label": str(prediction.label),
         "chances": dict(prediction.probabilities),
     }
+
+
+def model_notes(
+    told: ModelLook | Reveal, prediction: Prediction, truth: str | None = None
+) -> list[str]:
+    """Return what is to be said of the model's answer; `truth` only where it may be told."""
+    standing = told.standing
+    alone = standing is None or standing.would_answer
+    notes = [standing.verdict.why if standing else "", "" if alone else DESK["would_not"]]
+    notes += mapped_notes(prediction.label, told.counterparts, truth)
+    return [note for note in notes if note]
 
 
 def _maps(maps: Maps | None, prediction: Prediction, aspect: float) -> View | None:

@@ -1,13 +1,13 @@
 """The tab Exams: the quizzes and exams that can be taken here, and the retests that are due."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
 
-from octtutor.core.quiz import Attempt, Options
+from octtutor.core.quiz import Attempt, Options, Trainee
 from octtutor.errors import BadInputError
 from octtutor.reports.citing import cited_html
 from octtutor.reports.markup import library, paragraph
@@ -37,13 +37,17 @@ class ExamsHandlers:
 
     def start(self, browser: Browser, nickname: str, key: Any, retest: bool) -> Screen:
         """Begin a quiz, or its retest, and show the first case."""
+        return self._desk.begin(*self.begin(browser, nickname, key, retest))
+
+    def begin(
+        self, browser: Browser, nickname: str, key: Any, retest: bool
+    ) -> tuple[Trainee, Attempt]:
+        """Begin a quiz, or its retest; return who reads, and what."""
         if not isinstance(key, str) or not key:
             raise BadInputError(QUIZZES["choose_first"])
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
-        begin: Callable[[str, str], Attempt] = (
-            self._exams.start_retest if retest else self._exams.start
-        )
-        return self._desk.begin(trainee, begin(trainee.id, key))
+        start = self._exams.start_retest if retest else self._exams.start
+        return trainee, start(trainee.id, key)
 
     def now(self) -> datetime:
         """Return the time, which says whether a retest is due."""

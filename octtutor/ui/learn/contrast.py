@@ -4,7 +4,6 @@ import logging
 
 from octtutor.errors import OctTutorError
 from octtutor.tutor.atlas.atlas import Atlas
-from octtutor.tutor.practice.practice import Practice
 from octtutor.tutor.practice.revealing import Reveal
 from octtutor.ui.learn.chapter_views import contrast_html
 
@@ -14,17 +13,16 @@ _log = logging.getLogger(__name__)
 class Contrasts:
     """Draws the case just read beside one of the class that it was taken for."""
 
-    def __init__(self, practice: Practice, atlas: Atlas) -> None:
+    def __init__(self, atlas: Atlas) -> None:
         """Take the use cases."""
-        self._practice, self._atlas = practice, atlas
+        self._atlas = atlas
 
     def __call__(self, reveal: Reveal) -> str:
         """Return HTML, empty where nothing was confused, or where a scan cannot be read."""
-        pair = self._practice.contrast(reveal)
-        if pair is None:
+        if reveal.contrast is None:
             return ""
         try:
-            first, second = (self._atlas.example(case) for case in pair)
+            first, second = (self._atlas.example(case) for case in reveal.contrast)
         except OctTutorError as error:
             _log.warning("nothing to compare: %s", error)
             return ""

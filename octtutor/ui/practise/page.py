@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from octtutor.core.quiz import CaseOrder
+from octtutor.core.quiz import Attempt, CaseOrder, Trainee
 from octtutor.core.schedule import FAST_MS, MASTERY_K, Mastery
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.reports.citing import cited_html
@@ -28,6 +28,8 @@ from octtutor.ui.shared.texts import START
 
 _HTML = library(__file__, "views.html.j2")
 SIZES = (10, 20, 40)
+Begun = tuple[Trainee, Attempt]
+"""Who reads, and what they have begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,19 @@ class PractiseHandlers:
         say: Callable[[str], object] = lambda text: None,
     ) -> Screen:
         """Begin a practice and show its first case; `say` is told what takes long."""
+        return self._desk.begin(*self.begin(browser, nickname, deck, size, order, seed, say))
+
+    def begin(
+        self,
+        browser: Browser,
+        nickname: str,
+        deck: str | None,
+        size: str,
+        order: str | None,
+        seed: str,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> Begun:
+        """Begin a practice; return who reads, and what."""
         if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         number = _parse_seed(seed)
@@ -85,8 +100,7 @@ class PractiseHandlers:
         at_random = order == CaseOrder.BALANCED
         chosen = CaseOrder.BALANCED if at_random else CaseOrder.ADAPTIVE
         count = self._draw_on(deck, trainee.id, count, say)
-        attempt = self._practice.start(trainee.id, deck, count, number, chosen)
-        return self._desk.begin(trainee, attempt)
+        return trainee, self._practice.start(trainee.id, deck, count, number, chosen)
 
     def start_due(
         self,
@@ -95,7 +109,17 @@ class PractiseHandlers:
         deck: str | None,
         say: Callable[[str], object] = lambda text: None,
     ) -> Screen:
-        """Begin to practise what is due; `say` is told what takes long."""
+        """Begin to practise what is due and show its first case; `say` as for `start`."""
+        return self._desk.begin(*self.begin_due(browser, nickname, deck, say))
+
+    def begin_due(
+        self,
+        browser: Browser,
+        nickname: str,
+        deck: str | None,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> Begun:
+        """Begin to practise what is due; return who reads, and what."""
         if not isinstance(deck, str) or not deck:
             raise BadInputError(START["no_decks"])
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
@@ -103,8 +127,7 @@ class PractiseHandlers:
         if not due.scans:
             raise BadInputError(START["due_none"])
         self._draw_on(deck, trainee.id, due.scans, say)
-        attempt = self._practice.start(trainee.id, deck, due.scans, None, CaseOrder.DUE)
-        return self._desk.begin(trainee, attempt)
+        return trainee, self._practice.start(trainee.id, deck, due.scans, None, CaseOrder.DUE)
 
     def _draw_on(self, deck: str, trainee_id: str, size: int, say: Callable[[str], object]) -> int:
         """Let the endless deck have scans enough; return how many a quiz of this deck may ask."""
@@ -119,12 +142,15 @@ class PractiseHandlers:
         return size
 
     def join(self, browser: Browser, nickname: str, code: str, address: str) -> Screen:
-        """Join a session, or come back to it."""
+        """Join a session, or come back to it, and show its case."""
+        return self._desk.begin(*self.begin_session(browser, nickname, code, address))
+
+    def begin_session(self, browser: Browser, nickname: str, code: str, address: str) -> Begun:
+        """Join a session, or come back to it; return who reads, and what."""
         if not str(code or "").strip():
             raise BadInputError(JOIN["no_code"])
         trainee = self._practice.enrol(trainee_of(browser), str(nickname or ""))
-        attempt = self._sessions.join(str(code), trainee.id, address)
-        return self._desk.begin(trainee, attempt)
+        return trainee, self._sessions.join(str(code), trainee.id, address)
 
     def decks(self) -> list[tuple[str, str]]:
         """Return (text, name) of each deck for the choice."""

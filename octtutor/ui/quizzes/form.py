@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from octtutor.core.quiz import Options
-from octtutor.core.quizfile.quiz_file import QuizFile
+from octtutor.core.quizfile.quiz_file import FLAGS, QuizFile
 from octtutor.core.scheme import MOST, Scheme
 from octtutor.datasets.schemes.scheme_registry import DEFAULT_SCHEME, OCT2017_SCHEME
 from octtutor.errors import BadInputError
@@ -57,6 +57,7 @@ class QuizForm:
     confidence: Any = True
     second_look: Any = False
     mark_where: Any = False
+    may_change: Any = True
     case_seconds: Any = 0
     """0 or empty: no limit; likewise below."""
     total_seconds: Any = 0
@@ -111,6 +112,7 @@ def _to_options(form: QuizForm) -> Options:
         second_look=bool(form.second_look),
         mark_where=bool(form.mark_where),
         pass_mark=None if share is None else share / 100,
+        may_change=bool(form.may_change),
         **{key: _whole(getattr(form, key), QUIZZES[key]) or None for key in whole},
     )
 
@@ -134,6 +136,7 @@ def to_form(quiz: QuizFile, scheme: Scheme) -> QuizForm:
         confidence=options.confidence,
         second_look=options.second_look,
         mark_where=options.mark_where,
+        may_change=options.may_change,
         case_seconds=options.case_seconds or 0,
         total_seconds=options.total_seconds or 0,
         attempts=options.attempts or 0,
@@ -246,7 +249,7 @@ def _options_fields() -> list[Any]:
         mode = _radio("mode", (PRACTICE, EXAM))
         flags = [
             gr.Checkbox(getattr(_START, key), label=QUIZZES[key], elem_id=f"quiz-{key}")
-            for key in ("confidence", "second_look", "mark_where")
+            for key in FLAGS
         ]
     with gr.Row():
         limits = [

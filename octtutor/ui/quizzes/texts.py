@@ -64,6 +64,7 @@ QUIZZES: dict[str, str] = {
     "Ask for fewer, or offer more.",
     "options": "How it is played",
     "confidence": "Ask how sure",
+    "may_change": "An answer may be changed until the next case, where nothing is told of it",
     "second_look": "Second look (shows the model before the truth; practice only)",
     "mark_where": "Mark where",
     "case_seconds": "Seconds a case",

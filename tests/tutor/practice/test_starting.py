@@ -487,7 +487,7 @@ def test_after_a_confusion_a_scan_seen_before_is_set_beside(
         truth = store.get_case("real", sha256).label
         wrong = next(label for label in LABELS if label != truth)
         practice.commit(trainee, quiz, position, wrong, 3)
-        pair = practice.contrast(practice.reveal(trainee, quiz, position))
+        pair = practice.reveal(trainee, quiz, position).contrast
         if wrong in labels.values():
             assert pair[0].sha256 == sha256
             assert labels[pair[1].sha256] == wrong == pair[1].label
@@ -501,4 +501,4 @@ def test_nothing_is_set_beside_a_right_or_ungradable_answer(practice: Practice, 
     quiz = begin()
     practice.question(trainee, quiz)
     practice.commit(trainee, quiz, 0, None, 3)
-    assert practice.contrast(practice.reveal(trainee, quiz, 0)) is None
+    assert practice.reveal(trainee, quiz, 0).contrast is None

@@ -346,7 +346,7 @@ def test_what_is_due_and_mastered_rests_on_what_was_told(clock: Clock):
     store.end_attempt("e", clock())
     telling = Disclosures(store)
     assert telling.history("t") == ()
-    assert telling.hidden_scans("t") == {"a" * 64}
+    assert telling.all_by("t").hidden_scans() == {"a" * 64}
     found = Records(store, clock).of("t", False)
     assert (found.answered, [result.score.value for result in found.exams]) == (0, [0.0])
 

@@ -14,6 +14,7 @@ from octtutor.core.verdict import ScanVerdict, Standing, Verdict
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.decks.deck_import import EMBEDDED, import_scans
 from octtutor.tutor.decks.endless import Endless
+from octtutor.tutor.practice.answering import Given
 from octtutor.ui.desk.handlers import DeskHandlers
 from octtutor.ui.exams.page import ExamsHandlers, offer_html
 from octtutor.ui.practise.page import PractiseHandlers, due_html, mastery_html
@@ -497,3 +498,25 @@ def test_due_and_mastery_are_drawn_of_nothing(clock):
     known = mastery([], LABELS)
     assert mastery_html(known).count("·····") == 4
     assert "comes due again" in due_html(due([], clock()))
+
+
+def test_an_exams_answer_is_changed_as_long_as_the_next_case_was_not_shown(
+    desk, tab, practice, store
+):
+    screen = tab.start(None, "Ada", "four", retest=False)
+    view, who = screen.desk, screen.browser["id"]
+    practice.answer(who, view["attempt"], 0, Given("CNV", 3, 0, [9, 9]))
+    sitting = desk.change(screen.browser, sent(view, choice="NORMAL", confidence=5))
+    (item,) = store.answers_of(view["attempt"])
+    assert sitting.given[0].answer == item.answer
+    assert (item.answer.choice, item.answer.confidence, item.answer.mark) == ("NORMAL", 5, None)
+    desk.next(screen.browser, sent(view))
+    with pytest.raises(OctTutorError, match="stands"):
+        desk.change(screen.browser, sent(view))
+
+
+def test_how_sure_one_is_after_the_models_answer_is_recorded(desk, tab, store):
+    screen = tab.start(None, "Ada", "twice", retest=False)
+    look = last(desk.commit(screen.browser, sent(screen.desk))).desk
+    desk.decide(screen.browser, sent(look, second_confidence=5))
+    assert store.answers_of(look["attempt"])[0].second.confidence == 5
