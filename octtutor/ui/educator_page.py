@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 from octtutor.core.educator import Educator
 from octtutor.reports.markup import library
-from octtutor.ui.canvas.canvas import library_route
+from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.doorkeeper import Doorkeeper
 from octtutor.ui.doors.gate import EDUCATOR, UNDER, Gate
 from octtutor.ui.doors.signin import SignInPage
@@ -75,9 +75,9 @@ def build_educator_app(
         An application for all paths from `/educator` on; `serve_page` takes it.
     """
     gate = Middleware(Gate, doorkeeper=doorkeeper, max_upload=max_upload)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=[gate])
+    client = Middleware(ClientFiles, under=UNDER)  # behind the gate
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=[gate, client])
     app.router.routes.extend(SignInPage(doorkeeper).routes(UNDER))
-    app.router.routes.append(library_route(UNDER))
     page.state_session_capacity = 100
     gr.mount_gradio_app(
         app,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
 from octtutor.limits import MAX_READER_UPLOAD_BYTES, MAX_REQUEST_BYTES
+from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.doorkeeper import is_foreign
 from octtutor.ui.doors.gate import UNDER, Again, Body, checked
 from octtutor.ui.doors.standing import SessionStanding
@@ -171,6 +172,7 @@ def serve_page(
             "middleware": [
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
+                Middleware(ClientFiles),
                 Middleware(SessionStanding, standing=standing),
             ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),

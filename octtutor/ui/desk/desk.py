@@ -10,6 +10,7 @@ import gradio as gr
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.session import SessionDisplay
 from octtutor.errors import OctTutorError, StaleError, StoreError
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.desk.handlers import DeskHandlers, Screen
 from octtutor.ui.desk.texts import DESK, KEYS, OUTCOME
 from octtutor.ui.desk.views import (
@@ -20,7 +21,7 @@ from octtutor.ui.shared.browser import Browser
 from octtutor.ui.shared.diagnosis_texts import FULL_NAMES
 from octtutor.ui.shared.messages import message, or_message
 from octtutor.ui.shared.texts import START
-from octtutor.ui.shared.viewer import viewer_html, viewer_script
+from octtutor.ui.shared.viewer import viewer_html
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -119,7 +120,7 @@ def _build_desk() -> gr.HTML:
     return gr.HTML(
         value=IDLE,
         html_template=viewer_html(_ASSETS / "desk.html"),
-        js_on_load=viewer_script(_ASSETS / "desk.js"),
+        js_on_load=client_script("desk/desk.js"),
         apply_default_css=False,
         labels=[str(label) for label in LABELS],
         texts=DESK,

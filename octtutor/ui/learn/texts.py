@@ -76,7 +76,7 @@ LEARN: dict[str, str] = {
     "example_alt": "OCT B-scan{kind} of {label}. It shows: {shown}.",
     "plain_alt": "OCT B-scan{kind} of {label}. Nothing is marked in it.",
     "kind": " (synthetic)",
-    "nothing": "No lesion is marked in this scan.",
+    "nothing": "Nobody has outlined this scan.",
     "map_alt": "Map of where the model found evidence for {label}",
     "layers_title": "The layers of a healthy retina",
     "layers_intro": "Names and order follow the IN•OCT consensus. The picture is a synthetic scan, "
