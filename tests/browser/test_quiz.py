@@ -68,7 +68,6 @@ def test_a_whole_quiz_on_real_scans_with_the_keyboard_alone(page: Page, address:
     tab_to(page, "#deck")
     press(page, "Tab", "Space")  # each choice is a tab stop of its own in Gradio
     expect(page.locator("#deck label.selected")).to_have_text("Ward (12)")
-    tab_to(page, "#begin")
     press(page, "Enter")
 
     phase(page, "ask")

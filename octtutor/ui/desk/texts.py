@@ -51,6 +51,7 @@ DESK: dict[str, str] = {
     "jet": "Rainbow colours",
     "map_hint": "Bright: where the network found signs of {label}. A hint, not proof.",
     "map_normal": "Bright: what the network took for {label}. It is no sign of disease.",
+    "map_off": "M shows where the network looked for {label}.",
     "no_outline": "Nobody has outlined this scan.",
     "look_for": "What to look for",
     "findings": "In this scan",

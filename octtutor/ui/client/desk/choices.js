@@ -31,7 +31,9 @@ export class Choices {
       const button = makeButton("level", "", () => this.does.commit(level));
       button.dataset.level = String(level);
       button.setAttribute("aria-label", `${this.texts.sure} ${level} / 5`);
-      button.append(make("span", "", String(level)), make("kbd"));
+      const key = make("kbd");
+      key.setAttribute("aria-hidden", "true");
+      button.append(make("span", "", String(level)), key);
       this.scale.append(button);
     }
     this.showLetters(this.letters);

@@ -95,6 +95,7 @@ class Desk {
     this.choices.build(this.scheme);
     connectButtons(this.element, this.actions);
     this.find(".compare").addEventListener("toggle", () => this.showContrast());
+    this.find(".timer").title = this.texts.timer;
     this.find("[data-do=full]").hidden = !document.fullscreenEnabled;
     this.root.classList.toggle("no-timer", kept("local", NO_TIMER) === true);
     document.addEventListener("keydown", this.onKey);

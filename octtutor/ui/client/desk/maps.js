@@ -8,15 +8,24 @@ import { painted } from "./scheme.js";
  * @param {string | null} label whose map is chosen
  * @param {string} normal the diagnosis whose map shows no disease
  * @param {Record<string, string>} texts
+ * @param {boolean} [isOn] whether the map is shown
  * @returns {string}
  */
-export function mapNote(view, label, normal, texts) {
-  const outlined =
-    view.phase === "told" && !view.outline && view.truth !== normal ? `${texts.no_outline} ` : "";
-  if (!view.maps) return outlined + texts.no_model;
+export function mapNote(view, label, normal, texts, isOn = true) {
+  const isBare = view.phase === "told" && !view.outline && view.truth !== normal;
+  return (
+    (isBare ? `${texts.no_outline} ` : "") +
+    fill(noteOf(view, label, normal, texts, isOn), { label })
+  );
+}
+
+/** @returns {string} */
+function noteOf(view, label, normal, texts, isOn) {
+  if (!view.maps) return texts.no_model;
   const [maps] = Object.values(view.maps);
-  if (!maps[label || ""]) return outlined + fill(texts.no_evidence, { label });
-  return outlined + fill(label === normal ? texts.map_normal : texts.map_hint, { label });
+  if (!maps[label]) return texts.no_evidence;
+  if (!isOn) return texts.map_off;
+  return label === normal ? texts.map_normal : texts.map_hint;
 }
 
 export class MapView {
@@ -116,7 +125,8 @@ export class MapView {
     this.drawMap(maps ? maps[label || ""] : null);
     const outlined = this.find(".show-outline").checked && Boolean(view.outline);
     this.outline.toggleAttribute("hidden", !outlined);
-    this.find(".map-note").textContent = mapNote(view, label, this.normal, this.texts);
+    const isOn = this.find(".show-map").checked;
+    this.find(".map-note").textContent = mapNote(view, label, this.normal, this.texts, isOn);
     for (const button of this.find(".map-classes").children) {
       button.setAttribute("aria-pressed", String(button.dataset.mapClass === label));
       button.disabled = !maps;

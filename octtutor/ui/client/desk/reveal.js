@@ -109,7 +109,7 @@ export class Reveal {
   drawAdvice(view, scheme) {
     const title = `${this.texts.look_for}: ${titleOf(view.truth, scheme.names[view.truth])}`;
     const advice = this.find(".advice");
-    advice.replaceChildren(make("h3", "", title));
+    advice.replaceChildren(make("h2", "", title));
     for (const text of view.advice) advice.append(make("p", "", text));
     if (view.findings.length) {
       advice.append(make("p", "hint", `${this.texts.findings}: ${view.findings.join(", ")}`));
