@@ -14,6 +14,7 @@ run: $(READY)  ## start the app on http://127.0.0.1:7860
 	$(BIN)/python app.py
 
 test: $(READY)  ## run the whole test suite
+	$(BIN)/python tools/client.py test
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 scale: $(READY)  ## also install JAX, Ray and what exports need (their tests are skipped without)
@@ -25,10 +26,12 @@ check: $(READY)  ## format, lint, types, floors; how the house stands
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/house.py
+	$(BIN)/python tools/client.py check
 
 format: $(READY)  ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python tools/client.py format
 
 bench: $(READY)  ## measure a reveal against the article's way, and cached training
 	$(BIN)/python benchmarks/predict.py

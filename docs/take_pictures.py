@@ -29,7 +29,7 @@ def play(page: Page, until: int, seed: str) -> None:
         expect(page.locator(".desk[data-phase=ask]")).to_be_visible()
         page.wait_for_timeout(900)
         page.keyboard.press(ANSWERS[position])
-        page.keyboard.press("4")
+        page.keyboard.press("r")
         expect(page.locator(".desk[data-phase=told]")).to_be_visible()
         page.wait_for_timeout(500)
         if position + 1 < until:

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 
 from octtutor.core.educator import Educator
 from octtutor.reports.markup import library
-from octtutor.ui.canvas.canvas import library_route
+from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import Doorkeeper
 from octtutor.ui.doors.faults import Faults
@@ -78,10 +78,10 @@ def build_educator_app(
     """
     gate = Middleware(Gate, doorkeeper=doorkeeper, max_upload=max_upload)
     policy = Middleware(ContentPolicy, ancestors="'none'", inline=(_SIGNED_OUT,))
-    guards = [Middleware(Faults), gate, policy]
+    client = Middleware(ClientFiles, under=UNDER)  # behind the gate
+    guards = [Middleware(Faults), gate, client, policy]
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=guards)
     app.router.routes.extend(SignInPage(doorkeeper).routes(UNDER))
-    app.router.routes.append(library_route(UNDER))
     page.state_session_capacity = 100
     gr.mount_gradio_app(
         app,

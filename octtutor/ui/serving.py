@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from octtutor.errors import SettingsError
 from octtutor.limits import MAX_READER_UPLOAD_BYTES, MAX_REQUEST_BYTES
+from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import is_foreign
 from octtutor.ui.doors.faults import Faults
@@ -181,6 +182,7 @@ def serve_page(
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
                 Middleware(ContentPolicy, ancestors=framed),
+                Middleware(ClientFiles),
                 Middleware(SessionStanding, standing=standing),
             ],
             "lifespan": lambda _app: educators.router.lifespan_context(educators),

@@ -6,6 +6,7 @@ import gradio as gr
 
 from octtutor.reports.markup import library
 from octtutor.ui.api import Service, build_api
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.desk.desk import build_desk
 from octtutor.ui.desk.handlers import DeskHandlers
 from octtutor.ui.exams.page import ExamsHandlers, build_exams_tab
@@ -41,7 +42,8 @@ def build_page(rooms: Rooms, urls: bool) -> gr.Blocks:
         gr.HTML(
             library(__file__, "trainee_page.html.j2").header(
                 TITLE, TAGLINE, PURPOSE, EDUCATORS["link"]
-            )
+            ),
+            js_on_load=client_script("page/page.js"),
         )
         desk = build_desk(rooms.desk)
         with desk.rooms, gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):

@@ -17,11 +17,11 @@ from octtutor.errors import BadInputError
 from octtutor.ui.canvas.canvas import (
     answer_view,
     build_outline,
-    library_route,
     outline_view,
     read_marks,
     suggestion_view,
 )
+from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.educator_page import build_educator_page
 from octtutor.ui.theme import look
 
@@ -78,7 +78,7 @@ class Nobody:
 def main(folder: str, port: str) -> None:
     """Serve until the process is ended."""
     app = FastAPI()
-    app.router.routes.append(library_route("/educator"))
+    app.add_middleware(ClientFiles, under="/educator")
     gr.mount_gradio_app(app, build(Path(folder)), "/educator", ssr_mode=False, **look())
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning")
 

@@ -176,7 +176,7 @@ def test_the_whole_traffic_of_a_quiz_tells_nothing_before_the_answer(
         for word in (*patients, *hashes, *files):
             assert word not in page_text
         page.keyboard.press("1")
-        page.keyboard.press("3")
+        page.keyboard.press("e")
         expect(page.locator(".desk[data-phase=told]")).to_be_visible()
         wait_for_answers(page)
         assert '"truth"' in recorder.since_mark
@@ -213,7 +213,7 @@ def test_the_whole_traffic_of_an_exam_tells_nothing_before_its_end(
         for word in (*LABELS, *patients, *hashes, *files, "truth", "findings", "chances"):
             assert word.lower() not in told.lower(), f"{word} in the traffic of case {position + 1}"
         page.keyboard.press("u")  # an answer that is no class, so that none is sent at all
-        page.keyboard.press("3")
+        page.keyboard.press("e")
     expect(page.locator(".results")).to_be_visible()
 
 
@@ -227,7 +227,7 @@ def test_the_traffic_of_a_second_look_tells_the_models_answer_and_not_the_truth(
         expect(page.locator(".desk[data-phase=ask]")).to_be_visible()
         expect(page.locator(".progress")).to_have_text(f"{position + 1} of 4")
         page.keyboard.press("u")
-        page.keyboard.press("3")
+        page.keyboard.press("e")
         expect(page.locator(".desk[data-phase=look]")).to_be_visible()
         wait_for_answers(page)
         told = TIMES.sub("", DATA.sub("", recorder.since_mark))

@@ -59,5 +59,5 @@ def test_the_panel_has_the_buttons_and_keys_of_the_project_s_diagnoses(page: Pag
     assert colour.strip() == OCTDL.get("VID").colour
     press(page, "7")
     expect(buttons.nth(6)).to_have_attribute("aria-pressed", "true")
-    press(page, "4")
+    press(page, "r")
     expect(page.locator(".annotator .a-place")).to_contain_text("2")

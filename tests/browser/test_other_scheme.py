@@ -37,7 +37,7 @@ def test_eight_diagnoses_have_eight_keys_colours_and_a_line_of_the_matrix(page: 
         assert [one.split("\n")[-1] for one in buttons.all_inner_texts()[:8]] == list(OCTDL.keys)
         colour = buttons.nth(6).evaluate("b => getComputedStyle(b).getPropertyValue('--class')")
         assert colour.strip() == OCTDL.get("VID").colour
-        press(page, str(6 + position % 3), "2")
+        press(page, str(6 + position % 3), "w")
         phase(page, "told")
         assert page.locator(".map-class").all_inner_texts() == list(OCT2017_SCHEME.keys)
         expect(page.locator(".chances tr.note").last).to_contain_text("This network")

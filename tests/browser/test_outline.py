@@ -284,9 +284,9 @@ def test_what_is_drawn_after_zooming_lies_where_it_was_seen(room: Room):
         room.page.mouse.wheel(0, -300)
     room.press("b")
     room.pull((180, 110), (215, 130))
-    room.press("e")
+    room.press("c")
     room.pull((186, 112), (206, 124))
-    room.press("r", *["["] * 30)
+    room.press("y", *["["] * 30)
     assert room.page.locator(".size output").text_content() == "1 px"
     room.pull((190.5, 125.5), (199.5, 125.5))
     box, ellipse, brush = [mark["shape"] for mark in room.marks()]
@@ -322,7 +322,7 @@ def test_regions_are_moved_resized_deleted_and_all_of_it_undone(room: Room):
 
 
 def test_ellipses_are_turned_and_kept_inside_and_corners_and_points_moved(room: Room):
-    room.press("e")
+    room.press("c")
     room.pull((100, 70), (200, 130))
     room.press("v")
     x, y = room.at(150, 70)
@@ -352,7 +352,7 @@ def test_ellipses_are_turned_and_kept_inside_and_corners_and_points_moved(room: 
 
 
 def test_strokes_become_one_mask_that_is_erased_and_moved(room: Room):
-    room.press("r")
+    room.press("y")
     room.pull((50, 50), (120, 50))
     room.pull((85, 30), (85, 90))
     wanted = stroked([(50, 50), (120, 50)], 12) | stroked([(85, 30), (85, 90)], 12)
@@ -364,7 +364,7 @@ def test_strokes_become_one_mask_that_is_erased_and_moved(room: Room):
     room.press("v")
     room.pull((85, 50), (105, 60))
     assert same(room.only(), np.roll(wanted & ~gone, (10, 20), (0, 1)))
-    room.press("r")
+    room.press("y")
     room.page.locator(".choices label", has_text="drusen").click()
     room.pull((200, 150), (240, 150))
     assert [mark["finding"] for mark in room.marks()] == ["intraretinal fluid", "drusen"]

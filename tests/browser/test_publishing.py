@@ -15,7 +15,7 @@ pytestmark = pytest.mark.chromium
 def answered_by(page: Page, name: str) -> None:
     """Answer the case shown, and check which model answered beside it."""
     phase(page, "ask")
-    press(page, "1", "3")
+    press(page, "1", "e")
     phase(page, "told")
     expect(page.locator(f".chances th[title='{name}']")).to_have_count(1)
     page.wait_for_timeout(350)  # until then the page takes no key: nobody skips a reveal by haste

@@ -127,7 +127,7 @@ def test_a_model_that_would_not_answer_says_so_and_tells_what_it_wavers_between(
         page.locator("#begin").click()
         expect(page.locator(".desk[data-phase=ask]").first).to_be_visible()
         page.keyboard.press("1")
-        page.keyboard.press("3")
+        page.keyboard.press("e")
         expect(page.get_by_text("By itself it would not have answered this one.")).to_be_visible()
 
 

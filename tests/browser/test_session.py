@@ -76,7 +76,7 @@ def join(page: Page, link: str, nickname: str) -> None:
 def answer(page: Page) -> None:
     phase(page, "ask")
     page.keyboard.press("1")
-    page.keyboard.press("3")
+    page.keyboard.press("e")
 
 
 def reader(educator: Page, name: str) -> Locator:
@@ -107,7 +107,7 @@ def test_a_class_reads_pauses_discusses_and_ends(
     expect(educator.locator(".door")).to_contain_text("Paused")
     expect(ben.locator("body")).to_contain_text(PAUSED)
     ben.keyboard.press("1")
-    ben.keyboard.press("3")
+    ben.keyboard.press("e")
     reload(ben)
     expect(ben.locator("body")).to_contain_text(PAUSED)
     reload(educator)

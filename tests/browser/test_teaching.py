@@ -53,7 +53,7 @@ def test_a_finding_is_marked_with_the_mouse_or_the_keyboard(page: Page, address:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".cross")).to_be_visible()
     expect(page.locator(".level").first).to_be_enabled()
-    press(page, "4")
+    press(page, "r")
     phase(page, "told")
     expect(page.locator(".verdict")).to_contain_text("place")
     expect(page.locator(".cross")).to_be_visible()
@@ -62,12 +62,12 @@ def test_a_finding_is_marked_with_the_mouse_or_the_keyboard(page: Page, address:
     phase(page, "ask")
     press(page, "3", "ArrowRight", "ArrowDown", "ArrowDown")
     expect(page.locator(".cross")).to_be_visible()
-    press(page, "5")
+    press(page, "t")
     phase(page, "told")
     page.wait_for_timeout(350)
     press(page, "Enter")
     phase(page, "ask")
-    press(page, "4", "2")  # a normal scan has nothing to be marked
+    press(page, "4", "w")  # a normal scan has nothing to be marked
     phase(page, "told")
     expect(page.locator(".cross")).to_be_hidden()
     page.once("dialog", lambda dialog: dialog.accept())
@@ -88,7 +88,7 @@ def test_a_finding_is_marked_with_a_finger(phone: Page, address: str):
 
 def test_a_second_look_is_kept_or_changed_and_survives_a_reload(page: Page, address: str):
     start(page, address, "Is it normal?")
-    press(page, "2", "3")
+    press(page, "2", "e")
     phase(page, "look")
     expect(page.locator(".chances")).to_be_visible()
     expect(page.locator(".verdict")).not_to_contain_text("Truth")
@@ -157,7 +157,7 @@ def test_practice_is_adaptive_shows_mastery_and_compares_after_a_confusion(
     for position in range(10):
         phase(page, "ask")
         expect(page.locator(".progress")).to_have_text(f"{position + 1} of 10")
-        press(page, str(position % 2 + 1), "3")
+        press(page, str(position % 2 + 1), "e")
         phase(page, "told")
         if not compared and page.locator(".compare").is_visible():
             page.locator(".compare summary").click()

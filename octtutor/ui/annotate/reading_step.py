@@ -13,6 +13,7 @@ from octtutor.ui.annotate.texts import ACTIONS, ANNOTATE, DRAWING, PANEL
 from octtutor.ui.annotate.views import again_view, idle_view
 from octtutor.ui.canvas.canvas import build_outline
 from octtutor.ui.canvas.texts import COLOURS
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.shared.educator_messages import or_educator_message
 from octtutor.ui.shared.messages import warn
 from octtutor.ui.shared.scheme_view import scheme_view
@@ -30,7 +31,7 @@ class ReadStep:
                 value=idle_view(None, ANNOTATE["idle_none"]),
                 html_template=(ASSETS / "annotate.html").read_text("utf-8"),
                 css_template=(ASSETS / "annotate.css").read_text("utf-8"),
-                js_on_load=(ASSETS / "annotate.js").read_text("utf-8"),
+                js_on_load=client_script("annotate/annotate.js"),
                 apply_default_css=False,
                 padding=False,
                 scheme=scheme_view(OCT2017_SCHEME),

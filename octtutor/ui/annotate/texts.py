@@ -223,12 +223,8 @@ ACTIONS: tuple[tuple[str, str, str], ...] = (
     ("gradable", "g", PANEL["gradable"]),
     ("ungradable", "u", PANEL["ungradable"]),
     *((f"class-{n}", f"{n}", f"diagnosis {n}") for n in range(1, 10)),
-    *zip((f"finding-{n}" for n in range(1, 10)), "iwldhmtcy", FINDINGS, strict=True),
-    ("sure-1", "1", "sure 1"),
-    ("sure-2", "2", "sure 2"),
-    ("sure-3", "3", "sure 3"),
-    ("sure-4", "4", "sure 4"),
-    ("sure-5", "5", "sure 5"),
+    *zip((f"finding-{n}" for n in range(1, 10)), "ijldhmk,.", FINDINGS, strict=True),
+    *((f"sure-{n}", f"Key{letter}", f"sure {n}") for n, letter in enumerate("QWERT", start=1)),
     ("back", "escape", "take the choice back"),
     ("skip", "s", PANEL["skip"]),
     ("flag", "f", PANEL["flag"]),
@@ -238,6 +234,9 @@ ACTIONS: tuple[tuple[str, str, str], ...] = (
     ("keep", "enter", PANEL["keep"]),
     ("keys", "?", PANEL["keys"]),
 )
-"""What a key can do, the key it has at first, and its name. No letter of them draws."""
-DRAWING = "vbpoerx[]+-0"
+"""What a key can do, the key it has at first, and its name. No letter of them draws.
+
+How sure goes by the key's place, the row below the digits: digits choose and never commit.
+"""
+DRAWING = "vbpocyx[]+-0"
 """The keys of the canvas."""

@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.requests import Request
-from starlette.responses import FileResponse
-from starlette.routing import Route
 
 from octtutor.core.annotation.annotation import FINDINGS, MAX_CAPTION, MAX_MARKS, Mark, check_mark
 from octtutor.core.annotation.annotation_json import mark_from_dict, mark_to_dict
@@ -24,12 +21,11 @@ from octtutor.core.annotation.region_shape import MAX_POINTS, Polygon, Shape
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import BadInputError
 from octtutor.ui.canvas.texts import COLOURS, FAULTS, OUTLINE, OUTLINE_KEYS, SHORT
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.shared.pictures import scan_uri
 
 ASSETS = Path(__file__).parent / "assets"
 
-LIBRARY = "vendor/konva-10.9.1.min.js"
-"""Where the page finds Konva: below the page's address, and below `ASSETS`."""
 MAX_BRUSH = 80
 """Scan pixels across."""
 View = dict[str, Any]
@@ -47,10 +43,9 @@ def build_outline(elem_id: str = "outline") -> gr.HTML:
         value={"task": None},
         html_template=(ASSETS / "outline.html").read_text("utf-8"),
         css_template=(ASSETS / "outline.css").read_text("utf-8"),
-        js_on_load=(ASSETS / "outline.js").read_text("utf-8"),
+        js_on_load=client_script("canvas/outline.js"),
         apply_default_css=False,
         padding=False,
-        library=LIBRARY,
         findings=[{"name": n, "short": SHORT[n], "colour": COLOURS[n]} for n in FINDINGS],
         limits={
             "marks": MAX_MARKS,
@@ -124,21 +119,6 @@ def read_marks(payload: Any, width: int, height: int) -> tuple[Mark, ...]:
     marks = tuple(_read(values, width, height) for values in sent)
     _check_ids(marks)
     return marks
-
-
-def library_route(under: str) -> Route:
-    """Return the route that serves Konva to the page.
-
-    Args:
-        under: the page's path, such as `/educator`; its gate holds for the route too.
-    """
-
-    def serve(request: Request) -> FileResponse:
-        # the name holds the version: what is under it never changes
-        kept = {"cache-control": "private, max-age=31536000, immutable"}
-        return FileResponse(ASSETS / LIBRARY, media_type="text/javascript", headers=kept)
-
-    return Route(f"{under}/{LIBRARY}", serve)
 
 
 def _read(values: Any, width: int, height: int) -> Mark:

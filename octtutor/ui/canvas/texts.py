@@ -55,6 +55,8 @@ OUTLINE: dict[str, str] = {
     "zoom_in": "Zoom in (+)",
     "zoom_out": "Zoom out (−)",
     "fit": "Whole scan (0)",
+    "light": "Drag on the scan: brightness and contrast (right mouse button, or this)",
+    "invert": "Black and white the other way round (⇧ I)",
     "size": "Brush",
     "keys": "Keys",
     "hide_keys": "Close",
@@ -83,8 +85,8 @@ OUTLINE: dict[str, str] = {
 
 OUTLINE_KEYS: tuple[tuple[str, str], ...] = (
     ("V", "select and move; pull the handles to resize"),
-    ("B P O E", "box, polygon, point, ellipse"),
-    ("R X", "brush, eraser"),
+    ("B P O C", "box, polygon, point, ellipse"),
+    ("Y X", "brush, eraser"),
     ("[ ]", "smaller, larger brush"),
     ("Enter", "close the polygon"),
     ("Esc", "leave a polygon half drawn; select nothing"),
@@ -92,7 +94,8 @@ OUTLINE_KEYS: tuple[tuple[str, str], ...] = (
     ("Ctrl+Z Ctrl+Y", "undo, redo"),
     ("arrows", "move the selected region by a pixel, with Shift by ten"),
     ("Space", "draw with the keys: a cross to move, pen down, pen up"),
-    ("+ − 0", "zoom in, out, whole scan"),
+    ("+ − 0", "zoom in, out, whole scan in its own light"),
+    ("⇧ arrows ⇧ I", "with nothing selected: contrast and brightness; black and white turned"),
     ("?", "these keys"),
 )
 

@@ -10,6 +10,7 @@ import gradio as gr
 from octtutor.core.session import SessionDisplay
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import OctTutorError, StaleError, StoreError
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.desk.handlers import DeskHandlers, Screen
 from octtutor.ui.desk.texts import DESK, KEYS, OUTCOME
 from octtutor.ui.desk.views import (
@@ -19,7 +20,7 @@ from octtutor.ui.doors.standing import ASK
 from octtutor.ui.shared.browser import Browser
 from octtutor.ui.shared.messages import message, or_message, warn
 from octtutor.ui.shared.texts import START
-from octtutor.ui.shared.viewer import viewer_html, viewer_script
+from octtutor.ui.shared.viewer import viewer_html
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -118,7 +119,7 @@ def _build_desk() -> gr.HTML:
     return gr.HTML(
         value=IDLE,
         html_template=viewer_html(_ASSETS / "desk.html"),
-        js_on_load=viewer_script(_ASSETS / "desk.js"),
+        js_on_load=client_script("desk/desk.js"),
         apply_default_css=False,
         labels=list(OCT2017_SCHEME.keys),
         texts=DESK,

@@ -89,7 +89,7 @@ LEARN: dict[str, str] = {
     "example_alt": "OCT B-scan{kind} of {label}. It shows: {shown}.",
     "plain_alt": "OCT B-scan{kind} of {label}. Nothing is marked in it.",
     "kind": " (synthetic)",
-    "nothing": "No lesion is marked in this scan.",
+    "nothing": "Nobody has outlined this scan.",
     "map_alt": "Map of where the model found evidence for {label}",
     "layers_title": "The layers of a healthy retina",
     "layers_intro": "Names and order follow the IN•OCT consensus. The picture is a synthetic scan, "
@@ -104,7 +104,7 @@ LEARN: dict[str, str] = {
     "pit": "foveal pit",
     "disc_side": "to the optic disc →",
     "map_told": "The model {model} reads {right} of these {n} examples as {label}. Its map "
-    "(Fine CAM) shows where it found evidence for the diagnosis of each scan: a hint, not proof.",
+    "shows where it found evidence for the diagnosis of each scan: a hint, not proof.",
     "map_empty": "It found none in {n} of them: no map there.",
     "map_trained": "The model was trained on scans of the patients of {n} of the {shown} scans on "
     "this page: there its answers and maps are no proof of what it makes of new patients.",

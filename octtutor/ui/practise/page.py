@@ -259,6 +259,9 @@ def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers, desk: Desk) 
     """
     with gr.Tab(START["tab"], id="practise"), gr.Column(elem_id="start"):
         gr.Markdown(START["welcome"])
+        begin = gr.Button(
+            START["start"], variant="primary", elem_id="begin", interactive=False
+        )  # waits for the decks, which `_PractiseEvents.load` brings
         due, due_start, dots = _build_home()
         nickname = gr.Textbox(label=START["nickname"], max_length=40, elem_id="nickname")
         with gr.Accordion(JOIN["title"], open=False, elem_id="join-part") as join_part, gr.Row():
@@ -266,7 +269,7 @@ def build_practise_tab(page: gr.Blocks, handlers: PractiseHandlers, desk: Desk) 
                 label=JOIN["code"], info=JOIN["hint"], max_length=16, elem_id="join-code"
             )
             join = gr.Button(JOIN["join"], elem_id="join", min_width=120, scale=0)
-        choices, begin, last, model, sources = _build_choices()
+        choices, last, model, sources = _build_choices()
         timer = gr.Timer(1.0)  # a child of `gr.Tabs` that is no tab would shift their order
 
     events = _PractiseEvents(handlers)
@@ -298,11 +301,8 @@ def _build_home() -> tuple[gr.HTML, gr.Button, gr.HTML]:
     return due, start, gr.HTML(elem_id="mastery", apply_default_css=False, visible=False)
 
 
-def _build_choices() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown, gr.HTML]:
-    """Lay out the choices (deck, size, order, seed), two buttons and two lines.
-
-    The first button waits for the decks, which `_PractiseEvents.load` brings.
-    """
+def _build_choices() -> tuple[list[Any], gr.Button, gr.Markdown, gr.HTML]:
+    """Lay out the choices (deck, size, order, seed), a button and two lines."""
     deck = gr.Radio([], label=START["deck"], elem_id="deck")
     sources = gr.HTML(elem_id="deck-sources", apply_default_css=False)
     sizes = [*map(str, SIZES), START["all"]]
@@ -312,9 +312,8 @@ def _build_choices() -> tuple[list[Any], gr.Button, gr.Button, gr.Markdown, gr.H
         orders = [(START["adaptive"], adaptive), (START["random"], at_random)]
         order = gr.Radio(orders, value=adaptive, label=START["order"], elem_id="order")
         seed = gr.Textbox(label=START["seed"], elem_id="seed")
-    begin = gr.Button(START["start"], variant="primary", elem_id="begin", interactive=False)
     last = gr.Button(START["last"], size="sm", elem_id="last", visible=False)
-    return [deck, size, order, seed], begin, last, gr.Markdown(elem_id="model-line"), sources
+    return [deck, size, order, seed], last, gr.Markdown(elem_id="model-line"), sources
 
 
 def due_html(due: Due) -> Markup:

@@ -20,6 +20,7 @@ from octtutor.limits import MAX_READER_FILES, MAX_READER_UPLOAD_BYTES
 from octtutor.model.explain.methods import DEFAULT_METHOD, find_method
 from octtutor.model.explain.trust import trust_card
 from octtutor.model.serve.library import Maps, Model
+from octtutor.ui.client.client_files import client_script
 from octtutor.ui.read.intake import KEPT, Intake, OpenedFiles
 from octtutor.ui.read.texts import READ
 from octtutor.ui.read.views import (
@@ -33,7 +34,7 @@ from octtutor.ui.read.views import (
     panel_texts,
 )
 from octtutor.ui.shared.browser import Browser, trainee_of
-from octtutor.ui.shared.viewer import viewer_html, viewer_script
+from octtutor.ui.shared.viewer import viewer_html
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -225,7 +226,7 @@ def _build_room(urls: bool) -> gr.HTML:
     return gr.HTML(
         value=START,
         html_template=viewer_html(_ASSETS / "read.html"),
-        js_on_load=viewer_script(_ASSETS / "read.js"),
+        js_on_load=client_script("read/read.js"),
         apply_default_css=False,
         lessons=panel_texts(),
         urls=urls,

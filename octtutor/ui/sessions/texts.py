@@ -88,7 +88,7 @@ SESSIONS: dict[str, str] = {
     "map_alt": "The scan with the map of where the network found evidence",
     "scan_caption": "Scan",
     "outline_caption": "Scan, the lesion outlined",
-    "map_caption": "Where the model found evidence for {label} (Fine CAM). A hint, not proof.",
+    "map_caption": "Where the model found evidence for {label}. A hint, not proof.",
     "map_none": "The model's map is empty: no evidence for {label}.",
     "model_said": "Model",
     "no_answer": "No answer from the model: {fault}",

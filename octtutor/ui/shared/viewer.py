@@ -1,4 +1,4 @@
-"""What the desk and Read a scan share: the scan's tools, and the script that zooms and lights."""
+"""What the desk and Read a scan share of their layout: the scan's tools."""
 
 from pathlib import Path
 
@@ -10,8 +10,3 @@ def viewer_html(path: Path) -> str:
     """Return an HTML template, with the scan's tools where it marks their place."""
     tools = (_ASSETS / "tools.html").read_text("utf-8").rstrip("\n")
     return path.read_text("utf-8").replace(_TOOLS, tools)
-
-
-def viewer_script(path: Path) -> str:
-    """Return a script after the one that it builds on."""
-    return (_ASSETS / "viewer.js").read_text("utf-8") + path.read_text("utf-8")

@@ -5,19 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from octtutor.core.annotation.annotation import FINDINGS, Mark
 from octtutor.core.annotation.annotation_json import mark_to_dict
 from octtutor.core.annotation.region_shape import Box, Brush, Ellipse, Polygon, Spot
 from octtutor.errors import BadInputError
 from octtutor.ui.canvas.canvas import (
-    ASSETS,
-    LIBRARY,
     answer_view,
-    build_outline,
-    library_route,
     outline_view,
     read_marks,
     suggestion_view,
@@ -225,24 +219,3 @@ def test_every_colour_stands_out_from_a_dark_scan():
 
     for colour in COLOURS.values():
         assert (light(colour) + 0.05) / (light("#121212") + 0.05) > 4.5
-
-
-def test_the_library_is_served_below_the_page_with_its_licence_beside_it():
-    client = TestClient(Starlette(routes=[library_route("/educator")]))
-    answer = client.get(f"/educator/{LIBRARY}")
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.content == (ASSETS / LIBRARY).read_bytes()
-    assert "MIT License" in (ASSETS / "vendor" / "konva-LICENSE.txt").read_text()
-    assert client.get("/educator/vendor/package.json").status_code == 404
-
-
-def test_the_canvas_asks_for_the_library_that_is_there():
-    canvas = build_outline()
-    assert canvas.get_config()["props"]["library"] == LIBRARY
-    assert (ASSETS / LIBRARY).stat().st_size < 200_000
-
-
-def test_the_lock_of_the_library_names_no_registry():
-    lock = (ASSETS / "vendor" / "package-lock.json").read_text()
-    assert "integrity" in lock
-    assert "resolved" not in lock

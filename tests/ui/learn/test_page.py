@@ -225,7 +225,7 @@ def test_a_scan_that_is_not_synthetic_is_not_called_so():
 
 def test_a_case_without_regions_says_that_nothing_is_marked():
     shown = example_html(OCT2017_SCHEME, drawn("x.png"), "", 512)
-    assert "No lesion is marked" in shown
+    assert "Nobody has outlined this scan" in shown
     assert "Nothing is marked in it" in shown
 
 
