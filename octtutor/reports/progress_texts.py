@@ -27,7 +27,9 @@ PROGRESS: dict[str, str] = {
     "due_how": Markup("Go to <b>Practise</b>; the adaptive order brings them."),
     "due_later": "Nothing is due now. Next: {what}, {when}.",
     "due_none": "Nothing is scheduled yet.",
-    "due_note": "Dates by FSRS (package fsrs), over all scans that you read.",
+    "due_note": "Dates by FSRS (package fsrs), over all scans that you read: a review is three "
+    "answers or more, at most one a day, rated by the share right; 90 days at most. FSRS was "
+    "fitted to the recall of single items: that it suits categories is carried over.",
     "soon": "today",
     "day": "on {date:%d %b %Y}",
     "mastery_note": "A class is mastered when its last {k} scans were read right within {seconds} "
