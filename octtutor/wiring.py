@@ -393,7 +393,8 @@ def _session_exports(
     return {
         "report.html": lambda code: of("html", code),
         "answers.csv": lambda code: of("csv", code),
-        "imrmc.csv": lambda code: of("imrmc", code),
+        "readings.imrmc": lambda code: of("imrmc", code),
+        "readings-r.imrmc": lambda code: of("imrmc-r", code),
     }
 
 

@@ -117,7 +117,10 @@ def confusion_over_time(spans: Sequence[Span], scheme: Scheme) -> go.Figure:
     traces = []
     for number, (truth, choice) in enumerate(commonest(spans)):
         figures = [
-            wilson(int(span.matrix[truth, choice]), int(span.matrix[truth].sum())) for span in spans
+            wilson(
+                int(span.matrix[truth, choice]), int(span.matrix[truth, : len(scheme.keys)].sum())
+            )
+            for span in spans
         ]
         places = [index + 0.08 * (number - (_COMMONEST - 1) / 2) for index in range(len(spans))]
         shown, name = scheme.diagnoses[truth], f"{scheme.keys[truth]} → {scheme.keys[choice]}"
@@ -268,7 +271,7 @@ def _published(place: float, who: str, low: float, high: float, source: str) -> 
 
 
 def _line(x: Sequence[float], figures: Sequence[Figure], name: str, colour: str) -> go.Scatter:
-    texts = [PROGRESS["span"].format(first=c - f.n + 1, last=c) for c, f in zip(x, figures)]
+    texts = [PROGRESS["up_to"].format(case=case) for case in x]
     return go.Scatter(
         x=list(x),
         y=[figure.value for figure in figures],

@@ -1,12 +1,13 @@
 """Progress in words and tables, as HTML, for the page and the report. Needs no Gradio."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from octtutor.core.counting import WhyNot
 from octtutor.core.schedule import FAST_MS, MASTERY_K, Mastery
 from octtutor.reports.markup import filled, hover, joined, library, paragraph
 from octtutor.reports.markup import swatch as swatch
@@ -45,6 +46,12 @@ def _hovered(figure: Figure, kind: str, small: str) -> Markup:
     bare = Figure(figure.value, None, None, figure.n, figure.method)
     said = f"{number(figure, kind)}, n = {figure.n}, {figure.method}"
     return hover(number(bare, kind), said, small)
+
+
+def left_out_words(left_out: Mapping[WhyNot, int]) -> str:
+    """Say how many answers do not count, and why; empty where all do."""
+    what = ", ".join(f"{n} {why}" for why, n in left_out.items())
+    return REPORT["left_out"].format(what=what) if what else ""
 
 
 def figure_table(rows: Iterable[Row]) -> Markup:
@@ -146,8 +153,8 @@ def confusion_tables(spans: Sequence[Span], keys: Sequence[str]) -> Markup:
 
 
 def confusion_table(matrix: npt.NDArray[np.int64], caption: str, keys: Sequence[str]) -> Markup:
-    """Return a confusion matrix, int64 (k, k), or (k, k + 1) with ungradable ones."""
-    names = [*keys, "U"][: matrix.shape[1]]
+    """Return a confusion matrix, int64 (k, k + 2): the last ungradable and timed out."""
+    names = [*keys, "U", "T"]
     lines = [
         (
             key,

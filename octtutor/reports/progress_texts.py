@@ -27,7 +27,9 @@ PROGRESS: dict[str, str] = {
     "due_how": Markup("Go to <b>Practise</b>; the adaptive order brings them."),
     "due_later": "Nothing is due now. Next: {what}, {when}.",
     "due_none": "Nothing is scheduled yet.",
-    "due_note": "Dates by FSRS (package fsrs), over all scans that you read.",
+    "due_note": "Dates by FSRS (package fsrs), over all scans that you read: a review is three "
+    "answers or more, at most one a day, rated by the share right; 90 days at most. FSRS was "
+    "fitted to the recall of single items: that it suits categories is carried over.",
     "soon": "today",
     "day": "on {date:%d %b %Y}",
     "mastery_note": "A class is mastered when its last {k} scans were read right within {seconds} "
@@ -36,19 +38,22 @@ PROGRESS: dict[str, str] = {
     "mastered_head": "Mastery",
     "mastery_of": "{good} of the last {n}",
     "curve": "Learning curve",
-    "curve_note": "Share of right answers among the last {block} scans, with Wilson's 95 % "
-    "interval. Neighbouring points share scans. The first 20 are mostly noise, and readers still "
-    "improved after 234 (Pusic et al., Acad Med 86:731, 2011).",
+    "curve_note": "Share right among the last scans of each class ({block} in all), each class "
+    "weighing the same: the adaptive order asks most what you confuse, and would pull a plain "
+    "share down. First readings only; Wilson's 95 % interval; the dotted line is guessing. "
+    "Neighbouring points share scans. The first 20 are mostly noise, and readers still improved "
+    "after 234 (Pusic et al., Acad Med 86:731, 2011).",
     "classes": "Class by class",
-    "classes_note": "Wilson 95 % intervals.",
+    "classes_note": "Wilson 95 % intervals; of scans of one patient on the effective number.",
     "detection_note": "d′ is how well you tell the class from the rest (0 is chance); the "
     "criterion is which way you lean (below 0: you call it too readily). Intervals by Gourevitch "
     "& Galanter (1967), 0.5 added to each count.",
     "confusion": "What you confuse",
-    "confusion_note": "Rows: truth. Columns: your answer.",
+    "confusion_note": "Rows: truth. Columns: your answer. U: ungradable. T: timed out.",
     "confusion_time": "The commonest confusions, third by third: share of the scans of the first "
     "class that were called the second, with Wilson's 95 % interval.",
     "span": "Scans {first} to {last}",
+    "up_to": "Up to scan {case}",
     "calibration": "How sure you are",
     "calibration_note": "On the line you are right as often as you say. What a level says as a "
     "probability (from 25 % for guessing to 100 % for certain) is our convention.",
@@ -58,7 +63,7 @@ PROGRESS: dict[str, str] = {
     "in_balance": "You are about as sure as you are right",
     "times": "Response times",
     "times_note": "Medians of stretches of {block} scans or more, with the 95 % interval of order "
-    "statistics. Answers that were timed out are left out.",
+    "statistics. Answers that were timed out, or ungradable, are left out.",
     "error": "Beside published readers",
     "weighted": "Weighted error",
     "overconfidence": "Stated minus kept",
@@ -104,6 +109,9 @@ PROGRESS: dict[str, str] = {
     "wrong": "wrong",
     "answered": "Scans read",
     "accuracy": "Right",
+    "balanced": "Right, each class alike",
+    "at_random": "Right, scans at random or in exams",
+    "repeated": "Right, scans read before (memory)",
     "ungradable": "Called ungradable",
     "timed_out": "Timed out",
     "you": "You",
@@ -184,13 +192,14 @@ REPORT: dict[str, str] = {
     "model": "Model",
     "timed_out": "timed out",
     "waiting": "not answered",
-    "late": "{n} answers came after the scan was shown to all; they are left out of all figures.",
+    "left_out": "Not counted in the figures: {what}.",
+    "not_counted": "not counted",
     "held_back": "The exam is still being read: {n} answers to scans that were not shown to all "
     "are held back, and in no figure but the agreement.",
     "in_learn": "{n} of the exam's {cases} scans are examples in Learn, with their diagnosis.",
     "hardest": "Hardest scans",
     "confusion": "The class's answers",
-    "confusion_note": "Rows: truth. Columns: answer. U: ungradable.",
+    "confusion_note": "Rows: truth. Columns: answer. U: ungradable. T: timed out.",
     "agreement": "Agreement of the readers (Fleiss's kappa)",
     "against": "The class and the model",
     "readers_right": "Readers, right",
@@ -207,6 +216,15 @@ REPORT: dict[str, str] = {
     "mrmc_what": "Area under the ROC curve for urgent referral (CNV or DME), from answer and "
     "confidence; a second look takes the confidence of the first. Readers and cases are random.",
     "mrmc_few": "Not possible: {why}.",
+    "mrmc_flow": "{readers} of {joined} readers, {cases} scans of {patients} patients, {answers} "
+    "first answers.",
+    "mrmc_dropped": "{n} readers without an answer that counts are dropped.",
+    "mrmc_every": "Not all readers rated all scans. All that was rated, by Gallas's U-statistics "
+    "as in iMRMC (which rounds degrees of freedom down):",
+    "mrmc_complete": "The {n} scans that all rated both ways, by Obuchowski and Rockette:",
+    "mrmc_refused": "Not all readers rated all scans, and several scans are of one patient, which "
+    "the analysis of incomplete ratings takes as independent: it is not made. The {n} scans that "
+    "all rated both ways, patients clustered:",
     "unaided": "Unaided, mean area",
     "aided": "Aided, mean area",
     "aided_minus": "Aided minus unaided",
@@ -215,9 +233,11 @@ REPORT: dict[str, str] = {
     "Opened {opened:%Y-%m-%d %H:%M} UTC by {educator}.",
     "model_named": "Model: {name} (weights {sha256}…).",
     "methods": "Methods",
-    "methods_text": "Proportions have Wilson's 95 % interval (JASA 22:209, 1927) unless another "
-    "method is named; intervals over patients are percentile bootstraps of whole patients, "
-    "because scans of one patient are alike. Ungradable and timed-out answers are not right; they "
-    "are left out of confusion, sensitivity, specificity, d′ and weighted error. Only first "
-    "answers count, but for the second look.",
+    "methods_text": "Which answers count: the first of a reader to a scan, in time, before the "
+    "scan was shown to all (columns counts and why_not of the CSV). Practice in adaptive order "
+    "asks most what was confused: it counts class by class only. Proportions have Wilson's 95 % "
+    "interval (JASA 22:209, 1927) on the effective sample size, because answers to a patient's "
+    "scans, and of a reader, are alike; means of other values have percentile bootstraps over "
+    "patients. Ungradable answers are not right; they are left out of sensitivity, specificity, "
+    "d′, calibration, times and weighted error. Only first answers count, but for the second look.",
 }

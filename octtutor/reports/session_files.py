@@ -6,10 +6,11 @@ from datetime import datetime
 
 from octtutor.core.disclosure import Audience, learn_examples
 from octtutor.reports.citing import cited_html
-from octtutor.reports.session_report import session_readings, session_report_html
+from octtutor.reports.session_report import session_report_html
 from octtutor.store.contract import Store
-from octtutor.tutor.progress.imrmc import answers_csv, imrmc
+from octtutor.tutor.progress.imrmc import For, answers_csv, imrmc
 from octtutor.tutor.progress.progress import TrainedOn, in_training
+from octtutor.tutor.sessions.aided_study import session_readings
 from octtutor.tutor.sessions.board import board_of
 from octtutor.tutor.sessions.gathering import Gathered, disclosed_answers
 
@@ -24,7 +25,7 @@ def session_files(
     Args:
         store: the records.
         gathered: all that they hold of the session.
-        wanted: some of `html`, `csv` and `imrmc`.
+        wanted: some of `html`, `csv`, `imrmc` and `imrmc-r` (for `doAUCmrmc`).
         now: when the report is made.
         trained_on: whether a model was trained on a scan's patient.
     """
@@ -52,7 +53,12 @@ def session_files(
         )
     if "csv" in wanted:
         names = {trainee.id: trainee.nickname for trainee in gathered.trainees}
-        files[f"{stem}.csv"] = answers_csv(gathered.attempts, items, names, gathered.scheme.keys)
+        files[f"{stem}.csv"] = answers_csv(
+            gathered.attempts, items, names, gathered.scheme.keys, gathered.counted
+        )
+    rated = session_readings(known)
     if "imrmc" in wanted:
-        files[f"{stem}.imrmc"] = imrmc(session_readings(known), gathered.scheme, session.title)
+        files[f"{stem}.imrmc"] = imrmc(rated, gathered.scheme, session.title)
+    if "imrmc-r" in wanted:
+        files[f"{stem}-r.imrmc"] = imrmc(rated, gathered.scheme, session.title, For.R)
     return files

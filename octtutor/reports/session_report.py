@@ -5,11 +5,11 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from octtutor.core.answer import Answered, choice_word
+from octtutor.core.answer import choice_word
 from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.core.scheme import Scheme
-from octtutor.reports.markup import library, paragraph, swatch
-from octtutor.reports.progress_tables import Row, confusion_table, figure_table
+from octtutor.reports.markup import joined, library, paragraph, swatch
+from octtutor.reports.progress_tables import Row, confusion_table, figure_table, left_out_words
 from octtutor.reports.progress_texts import PROGRESS, REPORT
 from octtutor.reports.report import (
     Part,
@@ -20,13 +20,13 @@ from octtutor.reports.report import (
     synthetic_note,
     training_words,
 )
-from octtutor.stats.mrmc import Comparison, compare_modalities
-from octtutor.tutor.progress.imrmc import rate
+from octtutor.stats.mrmc import Comparison
 from octtutor.tutor.progress.progress import InTraining, weighted_error
 from octtutor.tutor.progress.second_looks import second_looks
 from octtutor.tutor.sessions.against_model import AgainstModel
-from octtutor.tutor.sessions.board import Board, unique_names
-from octtutor.tutor.sessions.board_lines import CaseLine, is_late
+from octtutor.tutor.sessions.aided_study import AidedStudy, aided_study, session_readings
+from octtutor.tutor.sessions.board import Board
+from octtutor.tutor.sessions.board_lines import BoardReader, CaseLine
 from octtutor.tutor.sessions.gathering import Gathered
 
 _HTML = library(__file__, "report.html.j2")
@@ -64,28 +64,6 @@ def session_report_html(
     return report_page(REPORT["session_title"].format(title=gathered.session.title), now, content)
 
 
-def session_readings(gathered: Gathered) -> dict[str, tuple[Answered, ...]]:
-    """Return the answers that count by the reader's name, oldest first."""
-    since = {discussion.position: discussion.at for discussion in gathered.discussions}
-    names = unique_names(gathered.attempts, gathered.trainees)
-    return {
-        name: tuple(
-            item
-            for item in gathered.answers
-            if item.answer.attempt_id == attempt_id and not is_late(item.answer, since)
-        )
-        for attempt_id, name in names.items()
-    }
-
-
-def aided_reading(gathered: Gathered) -> Comparison | None:
-    """Compare aided with unaided reading; None where nobody took a second look."""
-    ratings = rate(session_readings(gathered), gathered.scheme)
-    if len(ratings.modalities) < 2:
-        return None
-    return compare_modalities(ratings.positive, ratings.scores)
-
-
 def _session_facts(gathered: Gathered) -> Markup:
     session = gathered.session
     facts = REPORT["facts"].format(
@@ -121,7 +99,7 @@ def _session_parts(gathered: Gathered, board: Board) -> list[Part]:
     patients = {case.sha256: case.patient for case in gathered.cases}
     error = weighted_error([item.answer for item in items], patients, gathered.scheme)
     note = paragraph(REPORT["confusion_note"], "note")
-    late = paragraph(REPORT["late"].format(n=board.late)) if board.late else ""
+    late = paragraph(left_out_words(board.left_out)) if board.left_out else ""
     summary: list[Row] = [
         (PROGRESS["accuracy"], board.right, ""),
         (REPORT["agreement"], board.agreement, "plain"),
@@ -134,24 +112,26 @@ def _session_parts(gathered: Gathered, board: Board) -> list[Part]:
         (REPORT["against"], _against(board.against_model)),
         (REPORT["error"], errors_table([(REPORT["class_error"], error)], board.scheme)),
         (REPORT["second"], second_look_part(second_looks(items))),
-        (REPORT["mrmc"], _mrmc(aided_reading(gathered))),
+        (REPORT["mrmc"], _mrmc(aided_study(gathered))),
         (REPORT["cases"], _case_table(board.cases, board.scheme)),
         (REPORT["methods"], paragraph(REPORT["methods_text"])),
     ]  # fmt: skip
 
 
 def _reader_table(board: Board) -> Markup:
-    rows: list[Row] = [
-        (f"{reader.name} ({reader.at} / {reader.asked})", reader.right, "")
-        for reader in board.readers
-    ]
+    rows: list[Row] = [(_reader_name(reader), reader.right, "") for reader in board.readers]
     return figure_table(rows) if rows else paragraph(REPORT["none"])
+
+
+def _reader_name(reader: BoardReader) -> str:
+    late = f", {reader.timed_out} {REPORT['timed_out']}" if reader.timed_out else ""
+    return f"{reader.name} ({reader.at} / {reader.asked}{late})"
 
 
 def _case_table(cases: Iterable[CaseLine], scheme: Scheme) -> Markup:
     heads = [REPORT["case"], REPORT["truth"], *scheme.keys, "U",
-             REPORT["timed_out"], REPORT["waiting"], PROGRESS["accuracy"], REPORT["interval"],
-             REPORT["model"]]  # fmt: skip
+             REPORT["timed_out"], REPORT["not_counted"], REPORT["waiting"],
+             PROGRESS["accuracy"], REPORT["interval"], REPORT["model"]]  # fmt: skip
     lines = [_case_cells(case, scheme) for case in cases]
     if not lines:
         return paragraph(REPORT["none"])
@@ -167,7 +147,7 @@ def _case_cells(line: CaseLine, scheme: Scheme) -> tuple[str | int, ...]:
     model = choice_word(line.model.label) if line.model else "–"
     label = line.case.label
     truth = swatch(label, scheme.get(label).colour) + label if line.is_disclosed else "–"
-    counts = (*line.counts, line.timed_out, line.waiting)
+    counts = (*line.counts, line.timed_out, line.left_out, line.waiting)
     return (line.position + 1, truth, *counts, share, interval, model)
 
 
@@ -195,9 +175,33 @@ def _against(against: AgainstModel | None) -> Markup:
     return figure_table(rows) + paragraph(f"{race} {test}")
 
 
-def _mrmc(found: Comparison | None) -> Markup:
-    if found is None:
+def _mrmc(study: AidedStudy | None) -> Markup:
+    if study is None:
         return Markup()
+    parts = [paragraph(REPORT["mrmc_what"]), paragraph(_flow(study))]
+    if study.every_case is not None:
+        parts.append(paragraph(REPORT["mrmc_every"]))
+        parts.append(_compared(study.every_case))
+        parts.append(paragraph(REPORT["mrmc_complete"].format(n=study.rated_by_all)))
+    elif study.rated_by_all < study.cases:
+        parts.append(paragraph(REPORT["mrmc_refused"].format(n=study.rated_by_all)))
+    return joined([*parts, _compared(study.complete)])
+
+
+def _flow(study: AidedStudy) -> str:
+    said = REPORT["mrmc_flow"].format(
+        readers=study.readers,
+        joined=study.joined,
+        cases=study.cases,
+        patients=study.patients,
+        answers=study.answers,
+    )
+    dropped = study.joined - study.readers
+    none = REPORT["mrmc_dropped"].format(n=dropped) if dropped else ""
+    return " ".join(part for part in (said, none, left_out_words(study.left_out)) if part)
+
+
+def _compared(found: Comparison) -> Markup:
     names = [REPORT["unaided"], REPORT["aided"]]
     rows: list[Row] = [(name, f, "plain") for name, f in zip(names, found.areas, strict=True)]
     rows.append((REPORT["aided_minus"], found.difference, "plain"))
@@ -207,4 +211,4 @@ def _mrmc(found: Comparison | None) -> Markup:
         said = REPORT["mrmc_test"].format(
             df=found.df, error_df=found.error_df, f=found.f, p=found.p
         )
-    return paragraph(REPORT["mrmc_what"]) + figure_table(rows) + paragraph(said)
+    return figure_table(rows) + paragraph(said)

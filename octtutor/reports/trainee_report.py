@@ -25,6 +25,7 @@ from octtutor.reports.progress_tables import (
     due_words,
     exam_table,
     figure_table,
+    left_out_words,
 )
 from octtutor.reports.progress_texts import PROGRESS, REPORT
 from octtutor.reports.report import (
@@ -113,18 +114,16 @@ def _trainee_parts(progress: Progress, now: datetime) -> list[Part]:
 
 
 def _curve_rows(curve: Sequence[Point]) -> list[Row]:
-    """Return the points of the curve that share no scans, and the last one."""
-    ends = [*range(BLOCK, len(curve), BLOCK), len(curve)] if curve else []
-    points = [curve[end - 1] for end in ends]
-    return [
-        (PROGRESS["span"].format(first=p.case - p.accuracy.n + 1, last=p.case), p.accuracy, "")
-        for p in points
-    ]
+    """Return every twentieth point of the curve, and the last one."""
+    points = [point for point in curve[:-1] if point.case % BLOCK == 0] + list(curve[-1:])
+    return [(PROGRESS["up_to"].format(case=p.case), p.accuracy, "") for p in points]
 
 
 def _summary(progress: Progress) -> list[Row]:
     return [
-        (PROGRESS["accuracy"], progress.right, ""),
+        (PROGRESS["balanced"], progress.balanced, ""),
+        (PROGRESS["at_random"], progress.right, ""),
+        *([(PROGRESS["repeated"], progress.repeated, "")] if progress.repeated.n else []),
         (PROGRESS["weighted"], progress.weighted_error, ""),
     ]
 
@@ -132,7 +131,8 @@ def _summary(progress: Progress) -> list[Row]:
 def _left_out(progress: Progress) -> Markup:
     counts = (("answered", progress.answered), ("ungradable", progress.ungradable),
               ("timed_out", progress.timed_out))  # fmt: skip
-    return paragraph(f"{', '.join(f'{PROGRESS[key]}: {n}' for key, n in counts)}.")
+    said = f"{', '.join(f'{PROGRESS[key]}: {n}' for key, n in counts)}."
+    return paragraph(f"{said} {left_out_words(progress.left_out)}".strip())
 
 
 def _over_time(spans: Sequence[Span], scheme: Scheme) -> Markup:

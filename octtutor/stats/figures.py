@@ -1,13 +1,20 @@
 """What a reader, human or network, scored: confusion, errors, sensitivities, calibration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.scheme import Scheme
-from octtutor.stats.intervals import Figure, by_patient, share_by_patient, wilson
+from octtutor.stats.intervals import (
+    Figure,
+    by_patient,
+    effective_share,
+    share_by_patient,
+)
+from octtutor.stats.resampling import by_totals
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -54,27 +61,92 @@ def weighted_error_by_patient(
     return by_patient(lambda index: float(paid[index].mean()), patients)
 
 
-def sensitivity_of(matrix: Ints, classes: Bools) -> Figure:
-    """Return how many of the scans with one of `classes` were given one of them."""
-    rows = matrix[classes]
-    return wilson(int(rows[:, classes].sum()), int(rows.sum()))
+def sensitivity_by_patient(
+    truth: Ints, answer: Ints, patients: Sequence[str], classes: Bools
+) -> Figure:
+    """Return how many of the scans with one of `classes` were given one of them.
+
+    Args:
+        truth: int (n,), 0 to classes − 1.
+        answer: int (n,); other values (ungradable) are left out.
+        patients: the patient of each scan.
+        classes: bool (k,), which are called; turned round it is specificity.
+    """
+    k = len(classes)
+    chosen = np.append(classes, False)
+    there = chosen[truth] & (answer >= 0) & (answer < k)
+    whose = [patients[index] for index in np.flatnonzero(there).tolist()]
+    return share_by_patient(chosen[answer[there]], whose)
 
 
-def specificity_of(matrix: Ints, classes: Bools) -> Figure:
-    """Return how many of the scans with none of `classes` were given none of them."""
-    return sensitivity_of(matrix, ~classes)
-
-
-def per_class(matrix: Ints, keys: Sequence[str]) -> dict[str, tuple[Figure, Figure]]:
-    """Return each class's sensitivity and specificity with Wilson intervals, by key in order."""
+def per_class(
+    truth: Ints, answer: Ints, patients: Sequence[str], keys: Sequence[str]
+) -> dict[str, tuple[Figure, Figure]]:
+    """Return each class's sensitivity and specificity (`sensitivity_by_patient`), by key."""
     classes = np.arange(len(keys))
     return {
         key: (
-            sensitivity_of(matrix, classes == index),
-            specificity_of(matrix, classes == index),
+            sensitivity_by_patient(truth, answer, patients, classes == index),
+            sensitivity_by_patient(truth, answer, patients, classes != index),
         )
         for index, key in enumerate(keys)
     }
+
+
+def balanced_share(right: Bools, truth: Ints, patients: Sequence[str]) -> Figure:
+    """Estimate balanced accuracy: every class that was read weighs the same.
+
+    Brodersen et al., ICPR 2010: what was asked most does not count more. A random guess among k
+    classes has 1 / k, whatever was asked.
+
+    Args:
+        right: bool (n,), one an answer.
+        truth: int (n,), the class of each scan.
+        patients: the patient of each scan.
+
+    Returns:
+        The figure with Wilson's interval on the effective sample size: that of the weighted mean,
+        over the design effect of the answers. The number of classes is in the method.
+    """
+    n = len(right)
+    if not n:
+        return Figure(None, None, None, 0, "mean over classes: no answer")
+    _, index = np.unique(truth, return_inverse=True)
+    counts = np.bincount(index)
+    weights = (1 / (len(counts) * counts))[index]
+    effective = 1 / float((weights**2).sum())
+    figure = effective_share(min(1.0, float(weights @ right)), effective, right, patients)
+    return replace(figure, method=f"mean over {len(counts)} classes, {figure.method}")
+
+
+def balanced_mean(values: Floats, truth: Ints, patients: Sequence[str]) -> Figure:
+    """Estimate a mean in which every class that was read weighs the same.
+
+    Args:
+        values: float (n,), one an answer.
+        truth: int (n,), the class of each scan.
+        patients: the patient of each scan.
+
+    Returns:
+        The figure with a percentile bootstrap over patients.
+    """
+    n = len(values)
+    if not n:
+        return Figure(None, None, None, 0, "mean over classes: no answer")
+    classes, index = np.unique(truth, return_inverse=True)
+    _, who = np.unique(np.asarray(patients), return_inverse=True)
+    sums, counts = (np.zeros((int(who.max()) + 1, len(classes))) for _ in range(2))
+    np.add.at(sums, (who, index), values)
+    np.add.at(counts, (who, index), 1)
+    figure = by_totals(_mean_of_classes, np.hstack([sums, counts]), "patients")
+    return replace(figure, n=n, method=f"mean over {len(classes)} classes, {figure.method}")
+
+
+def _mean_of_classes(totals: Floats) -> Floats:
+    sums, counts = np.split(totals, 2, axis=-1)
+    means = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return np.asarray(np.nanmean(means, axis=-1))
 
 
 def urgent_of(scheme: Scheme) -> Bools:
@@ -163,15 +235,18 @@ def model_figures(
         scheme: the list of the k diagnoses.
 
     Returns:
-        The keys of `octtutor evaluate --json` but `misclassified`, ready for JSON. Accuracy's
-        and weighted error's intervals are over patients (None where nothing was wrong at all,
-        for the error), the rest Wilson's over scans.
+        The keys of `octtutor evaluate --json` but `misclassified`, ready for JSON. Intervals
+        of shares are `share_by_patient`'s; the weighted error's is a bootstrap over patients,
+        None where nothing was wrong at all.
     """
     answer = probabilities.argmax(axis=1)
     matrix, chosen = confusion(truth, answer, len(scheme.keys)), urgent_of(scheme)
     accuracy = share_by_patient(truth == answer, patients)
     error = weighted_error_by_patient(truth, answer, patients, scheme.cost_rows)
-    urgent = sensitivity_of(matrix, chosen), specificity_of(matrix, chosen)
+    urgent = (
+        sensitivity_by_patient(truth, answer, patients, chosen),
+        sensitivity_by_patient(truth, answer, patients, ~chosen),
+    )
     return {
         "n": len(truth),
         "patients": len(set(patients)),
@@ -183,14 +258,17 @@ def model_figures(
         "sensitivity_ci": [urgent[0].low, urgent[0].high],
         "specificity": urgent[1].value,
         "specificity_ci": [urgent[1].low, urgent[1].high],
-        "per_class": {name: _pair(*pair) for name, pair in per_class(matrix, scheme.keys).items()},
+        "per_class": {
+            name: _pair(*pair)
+            for name, pair in per_class(truth, answer, patients, scheme.keys).items()
+        },
         "auroc": auroc_urgent(truth, probabilities, chosen),
         "kappa": kappa(truth, answer),
         "brier": brier(truth, probabilities),
         "ece": calibration_error(truth, probabilities),
         "confusion": matrix.tolist(),
-        "intervals": f"accuracy: {accuracy.method}; weighted error: {error.method}; others: "
-        "Wilson 95 % over scans",
+        "intervals": f"accuracy: {accuracy.method}; weighted error: {error.method}; sensitivity "
+        "and specificity as accuracy",
         "positive": f"urgent referral ({' or '.join(scheme.urgent) or 'none'}) for sensitivity, "
         "specificity and auroc",
     }

@@ -1,5 +1,6 @@
 """How a trainee's accuracy changes with practice."""
 
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.stats.intervals import Figure, wilson
+from octtutor.stats.intervals import Figure, effective_wilson, wilson
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.signedinteger[Any]]
@@ -39,6 +40,44 @@ def moving_accuracy(right: Bools, window: int = 20) -> tuple[Point, ...]:
         Point(int(end), _share(int(sums[end] - sums[start]), int(end - start)))
         for start, end in zip(starts, ends, strict=True)
     )
+
+
+def balanced_curve(right: Bools, truth: Ints, classes: int, window: int = 20) -> tuple[Point, ...]:
+    """Return the accuracy over the last scans of each class, each class weighing the same.
+
+    The mean over classes of the share right among the last window / classes scans of each: an
+    order that asks what was confused moves it no more than a random one. A random guess has
+    1 / classes.
+
+    Args:
+        right: bool (n,), whether each answer was right, in the order they were given.
+        truth: int (n,), 0 to classes − 1.
+        classes: how many there are.
+        window: how many answers make a point; each class has its part of it, at least 1.
+
+    Returns:
+        One point a case, from the first at which every class that is ever asked was read; with
+        Wilson's 95 % interval of that many answers, weighted (Kish's effective number).
+    """
+    asked = sorted(set(truth.tolist()))
+    each = max(1, window // classes)
+    last: dict[int, deque[bool]] = {key: deque(maxlen=each) for key in asked}
+    points = []
+    for case, (key, is_right) in enumerate(zip(truth.tolist(), right.tolist(), strict=True), 1):
+        last[key].append(is_right)
+        if all(last.values()):
+            counts = tuple((sum(read), len(read)) for read in last.values())
+            points.append(Point(case, _mean_share(counts)))
+    return tuple(points)
+
+
+@lru_cache(maxsize=4096)
+def _mean_share(counts: tuple[tuple[int, int], ...]) -> Figure:
+    value = sum(k / n for k, n in counts) / len(counts)
+    effective = len(counts) ** 2 / sum(1 / n for _, n in counts)
+    low, high = effective_wilson(value, effective)
+    n = sum(n for _, n in counts)
+    return Figure(value, low, high, n, f"mean over {len(counts)} classes, Wilson 95 %")
 
 
 def cumulative(right: Bools) -> tuple[Point, ...]:

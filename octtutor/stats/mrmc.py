@@ -1,6 +1,7 @@
 """Several readers, the same cases, two ways of reading them: Obuchowski & Rockette's analysis."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,16 @@ class Comparison:
     method: str
 
 
-def compare_modalities(positive: Bools, ratings: Floats) -> Comparison:
+def compare_modalities(
+    positive: Bools, ratings: Floats, patients: Sequence[str] | None = None
+) -> Comparison:
     """Compare modalities from the ratings of readers who all read all cases in all of them.
 
     Args:
         positive: bool (cases,), the truth.
         ratings: float (readers, modalities, cases), higher for "more surely positive"; NaN where
             a reader has not rated. A case that is not rated throughout is left out.
+        patients: the patient of each case; None: each case is of its own.
 
     Returns:
         `obuchowski_rockette` of the areas under the empirical ROC curves.
@@ -64,25 +68,51 @@ def compare_modalities(positive: Bools, ratings: Floats) -> Comparison:
     rated = ~np.isnan(ratings).any(axis=(0, 1))
     truth, complete = positive[rated], ratings[:, :, rated]
     readers, modalities, cases = complete.shape
-    if min(truth.sum(), (~truth).sum()) < 2:
-        why = "fewer than 2 positive or 2 negative cases rated by all readers in all modalities"
+    named = [str(n) for n in range(len(positive))] if patients is None else patients
+    whose = np.asarray(named)[rated]
+    if min((len(np.unique(whose[side])) for side in (truth, ~truth)), default=0) < 2:
+        why = (
+            "fewer than 2 positive or 2 negative cases, of 2 patients, rated by all readers in all "
+            "modalities"
+        )
         return _undecided((None,) * modalities, readers, cases, why)
-    return obuchowski_rockette(*areas_and_errors(truth, complete))
+    areas, errors = areas_and_errors(truth, complete, whose.tolist())
+    found = obuchowski_rockette(areas, errors)
+    several = len(np.unique(whose)) < cases
+    return _clustered(found, len(np.unique(whose))) if several else found
 
 
-def areas_and_errors(positive: Bools, ratings: Floats) -> tuple[Floats, ErrorCovariances]:
+def _clustered(found: Comparison, patients: int) -> Comparison:
+    """Say in every method that the cases are of fewer patients."""
+
+    def said(figure: Figure) -> Figure:
+        of = f"{found.cases} cases of {patients} patients (clustered, Obuchowski 1997)"
+        return replace(figure, method=figure.method.replace(f"{found.cases} cases", of, 1))
+
+    return replace(
+        found,
+        areas=tuple(map(said, found.areas)),
+        difference=said(found.difference),
+        method=said(Figure(None, None, None, 0, found.method)).method,
+    )
+
+
+def areas_and_errors(
+    positive: Bools, ratings: Floats, patients: Sequence[str] | None = None
+) -> tuple[Floats, ErrorCovariances]:
     """Estimate readers' areas under the ROC and their errors' covariances by DeLong's method.
 
     Args:
-        positive: bool (cases,), with at least 2 on each side.
+        positive: bool (cases,), with at least 2 on each side, of 2 patients at least.
         ratings: float (readers, modalities, cases), without gaps.
+        patients: the patient of each case, whose cases are alike (`roc.delong`).
 
     Returns:
         The areas, float64 (readers, modalities), and the covariances, each averaged over all
         pairs of its kind (Hillis, Stat. Med. 33:330, 2014); NaN where there is no such pair.
     """
     readers, modalities, cases = ratings.shape
-    areas, covariance = delong(positive, ratings.reshape(-1, cases))
+    areas, covariance = delong(positive, ratings.reshape(-1, cases), patients)
     reader = np.repeat(np.arange(readers), modalities)
     modality = np.tile(np.arange(modalities), readers)
     same_reader = reader[:, None] == reader

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from octtutor.core.scheme import Scheme
 from octtutor.stats.agreement import cohen_kappa
-from octtutor.stats.figures import confusion, sensitivity_of, specificity_of, urgent_of
+from octtutor.stats.figures import confusion, sensitivity_by_patient, urgent_of
 from octtutor.stats.intervals import Figure, share_by_patient, wilson
 from octtutor.stats.pairs import mean_by_patient
 from octtutor.stats.resampling import by_totals
@@ -86,9 +86,9 @@ def measure(truth: Ints, chances: Floats, patients: Sequence[str], scheme: Schem
         matrix,
         accuracy_of(truth == answer, patients),
         _by_patient(mean_by_patient(costs, patients), patients),
-        _detected(truth, chances, matrix, urgent_of(scheme)),
+        _detected(truth, chances, patients, urgent_of(scheme)),
         {
-            key: _detected(truth, chances, matrix, classes == index)
+            key: _detected(truth, chances, patients, classes == index)
             for index, key in enumerate(scheme.keys)
         },
         cohen_kappa(truth, answer),
@@ -152,14 +152,14 @@ def _bin(stated: Floats, right: Bools, k: int, bins: int) -> Bin:
     return Bin(k / bins, (k + 1) / bins, mean, wilson(int(right.sum()), len(right)))
 
 
-def _detected(truth: Ints, chances: Floats, matrix: Ints, chosen: Bools) -> Detected:
-    positive = chosen[truth]
+def _detected(truth: Ints, chances: Floats, patients: Sequence[str], chosen: Bools) -> Detected:
+    positive, answer = chosen[truth], chances.argmax(axis=1)
     curve, area = roc_of_ratings(positive, chances[:, chosen].sum(axis=1))
     return Detected(
         int(positive.sum()),
-        sensitivity_of(matrix, chosen),
-        specificity_of(matrix, chosen),
-        sensitivity_of(matrix.T, chosen),
+        sensitivity_by_patient(truth, answer, patients, chosen),
+        sensitivity_by_patient(truth, answer, patients, ~chosen),
+        sensitivity_by_patient(answer, truth, patients, chosen),
         area,
         curve,
     )

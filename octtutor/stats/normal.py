@@ -2,10 +2,7 @@
 
 from math import inf
 
-from octtutor.stats.intervals import Figure
-
-Z95 = 1.959963984540054
-"""The normal distribution's 97.5 % point: 95 % lie within it on both sides."""
+from octtutor.stats.intervals import Z95, Figure
 
 
 def around(

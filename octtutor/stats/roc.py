@@ -1,13 +1,13 @@
 """ROC curves of readers who rate their answers, and the error of the area under them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.stats.intervals import Figure
-from octtutor.stats.normal import Z95
+from octtutor.stats.intervals import Z95, Figure
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -82,23 +82,49 @@ def _area(positive: Bools, rating: Floats | Ints) -> Figure:
     return Figure(area, float(low), float(high), n, method)
 
 
-def delong(positive: Bools, ratings: Floats | Ints) -> tuple[Floats, Floats]:
+def delong(
+    positive: Bools, ratings: Floats | Ints, patients: Sequence[str] | None = None
+) -> tuple[Floats, Floats]:
     """Estimate areas under ROC curves on the same cases and the covariance of their errors.
 
-    Structural components of DeLong, DeLong & Clarke-Pearson (Biometrics 44:837, 1988).
+    Structural components of DeLong, DeLong & Clarke-Pearson (Biometrics 44:837, 1988), summed
+    over the cases of a patient where several are of one (Obuchowski, Biometrics 53:567, 1997).
 
     Args:
-        positive: bool (cases,), with at least 2 on each side.
+        positive: bool (cases,), with at least 2 on each side, of 2 patients at least.
         ratings: int or float (curves, cases), higher for "more surely positive".
+        patients: the patient of each case; None: each case is of its own.
 
     Returns:
         The areas, float64 (curves,), in [0, 1], and their covariance, float64 (curves, curves).
     """
     of_positive = np.array([_placements(row[positive], row[~positive]) for row in ratings])
     of_negative = np.array([1 - _placements(row[~positive], row[positive]) for row in ratings])
-    covariance = np.atleast_2d(np.cov(of_positive)) / of_positive.shape[1]
-    covariance = covariance + np.atleast_2d(np.cov(of_negative)) / of_negative.shape[1]
-    return of_positive.mean(axis=1), covariance
+    areas = of_positive.mean(axis=1)
+    whose = np.arange(len(positive)) if patients is None else _numbers(patients)
+    clusters = int(whose.max()) + 1
+    up = _by_cluster(of_positive - areas[:, None], whose[positive], clusters)
+    down = _by_cluster(of_negative - areas[:, None], whose[~positive], clusters)
+    across = _products(up, down, whose)
+    covariance = _products(up, up, whose[positive]) + _products(down, down, whose[~positive])
+    return areas, covariance + across + across.T
+
+
+def _numbers(patients: Sequence[str]) -> Ints:
+    return np.unique(np.asarray(patients), return_inverse=True)[1].astype(np.int64)
+
+
+def _by_cluster(deviations: Floats, whose: Ints, clusters: int) -> Floats:
+    """Return float (curves, clusters): what each adds to the error of a mean of deviations."""
+    sums = np.zeros((len(deviations), clusters))
+    np.add.at(sums.T, whose, deviations.T)
+    means: Floats = sums / deviations.shape[1]
+    return means
+
+
+def _products(one: Floats, other: Floats, whose: Ints) -> Floats:
+    there = len(np.unique(whose))
+    return np.asarray(one @ other.T * (there / (there - 1)))
 
 
 def _placements(of: Floats | Ints, among: Floats | Ints) -> Floats:

@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from octtutor.core import counting
 from octtutor.core.answer import Answer, Answered
+from octtutor.core.counting import CountedAnswer, count_answers, first_readings
 from octtutor.core.disclosure import (
     Audience,
     CaseSoFar,
@@ -35,9 +37,17 @@ class DisclosedAnswer:
         return self.answered.answer
 
 
-def score(attempt: Attempt, answers: Iterable[Answered]) -> tuple[int, int]:
-    """Return how many are right in the end, of all cases: those not reached are not right."""
-    return sum(item.final == item.answer.truth for item in answers), attempt.asked
+def score(
+    attempt: Attempt, answers: Iterable[Answered], discussions: Iterable[Discussion] = ()
+) -> tuple[int, int]:
+    """Return how many are right in the end, of all cases (`counting.score`).
+
+    Args:
+        attempt: whose.
+        answers: its.
+        discussions: which of its cases were shown to all.
+    """
+    return counting.score(attempt, count_answers(answers, [attempt], discussions))
 
 
 def has_passed(attempt: Attempt, scored: tuple[int, int]) -> bool:
@@ -255,6 +265,14 @@ class Disclosures:
         with self._store.at_once(writes=False):
             readings = self.all_by(trainee_id)
         return readings.disclose(readings.answers, to)
+
+    def counted(self, attempt: Attempt, answers: Iterable[Answered]) -> tuple[CountedAnswer, ...]:
+        """Return answers of an attempt, each with why it does not count."""
+        with self._store.at_once(writes=False):
+            shown = self._store.discussions_of(attempt.session) if attempt.session else ()
+            all_of_them = self._store.answers_by(attempt.trainee_id)
+        first = first_readings(item.answer for item in all_of_them)
+        return count_answers(answers, [attempt], shown, first)
 
     def history(self, trainee_id: str) -> tuple[Answer, ...]:
         """Return the answers whose truth a trainee knows, oldest first."""

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from octtutor.core.case import Case
+from octtutor.core.counting import count_answers
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.quiz import Attempt, CaseOrder, Options, Trainee
 from octtutor.core.session import Discussion, Session
@@ -18,8 +19,6 @@ from octtutor.reports import progress_plots as figures
 from octtutor.reports.progress_tables import reliance
 from octtutor.reports.published_readers import published_errors
 from octtutor.reports.session_report import (
-    aided_reading,
-    session_readings,
     session_report_html,
 )
 from octtutor.reports.svg import draw
@@ -28,6 +27,7 @@ from octtutor.stats.intervals import wilson
 from octtutor.stats.learning import moving_accuracy
 from octtutor.tutor.progress.progress import InTraining, progress
 from octtutor.tutor.progress.second_looks import second_looks
+from octtutor.tutor.sessions.aided_study import aided_study, session_readings
 from octtutor.tutor.sessions.board import board_of
 from octtutor.tutor.sessions.gathering import Gathered
 from octtutor.ui.sessions.views import board_view
@@ -105,7 +105,9 @@ def history():
 
 def test_a_trainees_report_is_one_file_that_says_everything(history):
     items, attempts = history
-    found = progress(items, attempts, NOW + timedelta(days=4), {}, OCT2017_SCHEME)
+    found = progress(
+        count_answers(items, attempts), attempts, NOW + timedelta(days=4), {}, OCT2017_SCHEME
+    )
     html = trainee_report_html(
         [found], Trainee("t", HOSTILE, NOW), NOW, {False: InTraining(12, 3, 60)}
     )
@@ -128,7 +130,9 @@ def test_a_trainees_report_is_one_file_that_says_everything(history):
 def test_every_row_of_a_table_of_figures_has_n_and_method(history):
     items, attempts = history
     html = trainee_report_html(
-        [progress(items, attempts, NOW, {}, OCT2017_SCHEME)], Trainee("t", "", NOW), NOW
+        [progress(count_answers(items, attempts), attempts, NOW, {}, OCT2017_SCHEME)],
+        Trainee("t", "", NOW),
+        NOW,
     )
     tables = re.findall(r"<table class='figures'>.*?</table>", html)
     rows = [row for table in tables for row in re.findall(r"<tbody>(.*)</tbody>", table)]
@@ -142,14 +146,16 @@ def test_every_row_of_a_table_of_figures_has_n_and_method(history):
 def test_the_learning_curve_stands_in_a_table_too():
     items = [read(n, LABELS[0], LABELS[n % 2]) for n in range(45)]
     html = trainee_report_html(
-        [progress(items, [], NOW, {}, OCT2017_SCHEME)], Trainee("t", "", NOW), NOW
+        [progress(count_answers(items, []), [], NOW, {}, OCT2017_SCHEME)],
+        Trainee("t", "", NOW),
+        NOW,
     )
     chapter = html.partition("Learning curve")[2].partition("<h2>")[0]
     rows = re.findall(r"<tr><th scope='row'>(.*?)</th><td>(.*?)</td>.*?<td>(\d+)</td>", chapter)
     assert rows == [
-        ("Scans 1 to 20", "50.0 %", "20"),
-        ("Scans 21 to 40", "50.0 %", "20"),
-        ("Scans 26 to 45", "50.0 %", "20"),
+        ("Up to scan 20", "40.0 %", "5"),
+        ("Up to scan 40", "40.0 %", "5"),
+        ("Up to scan 45", "60.0 %", "5"),
     ]
     assert "Wilson 95 %" in chapter
 
@@ -175,8 +181,8 @@ def test_reliance_is_told_in_words_and_so_is_what_could_not_show(places, said: l
 
 def test_synthetic_scans_are_said_and_stand_apart(history):
     items, attempts = history
-    real = progress(items, attempts, NOW, {}, OCT2017_SCHEME)
-    made = progress(items[:8], [], NOW, {}, OCT2017_SCHEME, synthetic=True)
+    real = progress(count_answers(items, attempts), attempts, NOW, {}, OCT2017_SCHEME)
+    made = progress(count_answers(items[:8], []), [], NOW, {}, OCT2017_SCHEME, synthetic=True)
     both = checked(trainee_report_html([real, made], Trainee("t", "Ada", NOW), NOW))
     assert "Synthetic and patients' scans are never counted together." in both.text
     assert both.tags.count("h2") == 2
@@ -199,8 +205,8 @@ def session_of(names, answers, discussions=(), second_look=True, cases=24) -> Ga
         "KKKKK", HOSTILE, HOSTILE, "q", "1", "d", hashes, 1, options, NOW, "m", "0" * 64
     )
     attempts = tuple(
-        Attempt(f"a{k}", f"t{k}", "q", "1", "d", CaseOrder.SESSION, 1, hashes, NOW, NOW,
-                options=options, session="KKKKK")
+        Attempt(f"a{k}", f"t{k}", "q", "1", "d", CaseOrder.SESSION, 1, hashes, NOW,
+                NOW + timedelta(days=9), options=options, session="KKKKK")
         for k in range(len(names))
     )  # fmt: skip
     return Gathered(
@@ -236,13 +242,46 @@ def test_a_sessions_report_has_readers_scans_and_the_mrmc_analysis():
     assert "Obuchowski & Rockette" in page.text
     assert re.search(r"F\(1, [\d.]+\) = [\d.]+, p = ", page.text)
     assert "Fleiss's kappa" in page.text
-    assert "Columns: answer. U: ungradable." in page.text
+    assert "Columns: answer. U: ungradable. T: timed out." in page.text
     assert "your answer" not in page.text
     assert "No scan is known to be of a patient that it was trained on." in page.text
-    found = aided_reading(gathered)
+    found = aided_study(gathered)
     assert found is not None
-    assert (found.readers, found.cases) == (3, 24)
-    assert found.difference.value > 0
+    assert (found.readers, found.joined, found.cases, found.answers) == (3, 3, 24, 72)
+    assert found.every_case is None
+    assert found.complete.difference.value > 0
+
+
+def test_an_idle_reader_and_a_leaver_leave_an_analysis_that_says_who_went_in():
+    answers = [i for i in class_answers(4) if i.answer.attempt_id != "a0"]
+    answers = [i for i in answers if i.answer.attempt_id != "a3" or i.answer.position < 15]
+    told = [Discussion("KKKKK", 0, NOW - timedelta(hours=1))]
+    gathered = session_of(["Idle", "Ada", "Bo", "Leaver"], answers, told)
+    found = aided_study(gathered)
+    assert found is not None
+    assert (found.joined, found.readers, found.cases, found.answers) == (4, 3, 23, 60)
+    assert (found.rated_by_all, found.complete.cases) == (14, 14)
+    assert found.every_case is not None
+    assert (found.every_case.cases, found.every_case.p is not None) == (23, True)
+    page = checked(session_report_html(gathered, board_of(gathered), NOW, False))
+    assert "3 of 4 readers, 23 scans of 23 patients, 60 first answers." in page.text
+    assert "1 readers without an answer that counts are dropped." in page.text
+    assert "Not counted in the figures: 3 discussed." in page.text
+    assert "Gallas's U-statistics" in page.text
+    assert "The 14 scans that all rated both ways" in page.text
+
+
+def test_incomplete_ratings_of_several_scans_a_patient_are_refused_and_it_is_said():
+    answers = [i for i in class_answers(3) if i.answer.attempt_id != "a2" or i.answer.position < 15]
+    gathered = session_of(["Ada", "Bo", "Leaver"], answers)
+    twins = tuple(replace(case, patient=f"p{n // 2}") for n, case in enumerate(gathered.cases))
+    gathered = replace(gathered, cases=twins)
+    found = aided_study(gathered)
+    assert found is not None
+    assert found.every_case is None
+    assert "15 cases of 8 patients (clustered, Obuchowski 1997)" in found.complete.method
+    page = checked(session_report_html(gathered, board_of(gathered), NOW, False))
+    assert "several scans are of one patient" in page.text
 
 
 def test_a_small_p_is_no_zero_on_the_board():
@@ -262,7 +301,7 @@ def test_without_second_looks_there_is_no_such_chapter():
     gathered = session_of(["Ada", "Bo"], class_answers(2, second=False), second_look=False)
     page = checked(session_report_html(gathered, board_of(gathered), NOW, False))
     assert "MRMC" not in page.text
-    assert aided_reading(gathered) is None
+    assert aided_study(gathered) is None
 
 
 def test_a_session_without_anybody_has_a_report():
@@ -276,12 +315,12 @@ def test_answers_after_a_discussion_are_in_no_reading():
     gathered = session_of(["Ada", "Bo"], class_answers(2), told)
     assert [len(items) for items in session_readings(gathered).values()] == [23, 23]
     page = checked(session_report_html(gathered, board_of(gathered), NOW, False))
-    assert "2 answers came after the scan was shown to all" in page.text
+    assert "Not counted in the figures: 2 discussed." in page.text
 
 
 def plots(history) -> dict[str, go.Figure]:
     items, attempts = history
-    found = progress(items, attempts, NOW, {}, OCT2017_SCHEME)
+    found = progress(count_answers(items, attempts), attempts, NOW, {}, OCT2017_SCHEME)
     assert found.calibration is not None
     return {
         "curve": figures.learning_curve(found.curve, OCT2017_SCHEME),
@@ -329,7 +368,7 @@ def test_the_learning_curve_is_drawn_as_it_was_counted():
     assert list(line.x) == [1, 2, 3, 4]
     assert list(line.y) == [1, 0.5, 2 / 3, 0.75]
     assert list(band.y[:4]) == [point.accuracy.low for point in curve]
-    assert "Scans 1 to 3" in line.customdata[2]
+    assert "Up to scan 3" in line.customdata[2]
 
 
 def test_a_long_history_is_thinned_and_keeps_its_last_point():
@@ -351,7 +390,7 @@ def test_the_published_errors_stand_on_the_trainees_axis():
 
 def test_the_commonest_confusions_come_first():
     items = [read(n, C, N if n < 5 else D) for n in range(8)] + [read(9, M, M)]
-    spans = progress(items, [], NOW, {}, OCT2017_SCHEME).confusion
+    spans = progress(count_answers(items, []), [], NOW, {}, OCT2017_SCHEME).confusion
     assert figures.commonest(spans) == [(0, 3), (0, 2)]
     assert figures.commonest(()) == []
 

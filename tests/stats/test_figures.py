@@ -3,11 +3,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    recall_score,
+)
 
 from octtutor.core.diagnosis import LABELS, PENALTY, Diagnosis, penalty
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.stats.figures import (
+    balanced_mean,
+    balanced_share,
     brier,
     calibration_error,
     confusion,
@@ -16,7 +23,13 @@ from octtutor.stats.figures import (
     per_class,
     weighted_error,
 )
-from octtutor.stats.intervals import Figure, by_patient, wilson
+from octtutor.stats.intervals import (
+    Figure,
+    by_patient,
+    effective_wilson,
+    share_by_patient,
+    wilson,
+)
 
 answers = hnp.arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 3))
 
@@ -68,7 +81,7 @@ def test_kermanys_reference_points_come_out():
 def test_sensitivity_is_scikit_learns_recall(both):
     truth, answer = both
     for index, (sensitivity, _) in enumerate(
-        per_class(confusion(truth, answer, 4), LABELS).values()
+        per_class(truth, answer, [str(n) for n in range(len(truth))], LABELS).values()
     ):
         if sensitivity.n:
             expected = recall_score(truth == index, answer == index)
@@ -104,13 +117,15 @@ def test_an_interval_over_patients_is_wider_than_one_over_scans():
 
 
 def test_a_perfect_score_is_not_certain():
-    """A bootstrap of perfect answers is mute; n counts patients, not scans."""
+    """Of perfect answers no likeness can be seen: four scans a patient count as 1 + 0.4 · 3."""
     truth = np.arange(40) % 4
     figures = model_figures(
         truth, np.eye(4)[truth], [str(i // 4) for i in range(40)], OCT2017_SCHEME
     )
     assert figures["accuracy"] == 1
-    assert figures["accuracy_ci"] == pytest.approx([wilson(10, 10).low, 1])
+    quantile = 1.959964 + (2.262157 - 1.959964) * (1 - 1 / 2.2)  # t has 9 degrees
+    assert figures["accuracy_ci"] == pytest.approx([40 / (40 + 2.2 * quantile**2), 1])
+    assert figures["accuracy_ci"][1] == 1
     assert figures["weighted_error_ci"] == [None, None]
 
 
@@ -143,3 +158,50 @@ def test_all_figures_come_out_of_any_answers(seed):
     assert figures["n"] == 40
     assert figures["patients"] == 14
     assert sum(map(sum, figures["confusion"])) == 40
+
+
+def test_45_of_45_ends_at_one_and_0_of_45_at_nought():
+    # the audit of 0.1 found 0.9999999999999999; Wilson's lower limit is n / (n + 1.96²)
+    assert wilson(45, 45).high == 1
+    assert wilson(0, 45).low == 0
+    assert wilson(45, 45).low == pytest.approx(45 / (45 + 1.959964**2))
+
+
+def test_scans_that_are_copies_count_once():
+    right = np.array([1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
+    once = share_by_patient(right, [str(n) for n in range(18)])
+    thrice = share_by_patient(np.repeat(right, 3), [str(n // 3) for n in range(54)])
+    assert (once.low, once.high) == pytest.approx(
+        (wilson(12, 18).low, wilson(12, 18).high), abs=0.01
+    )
+    assert "18 effective" not in once.method
+    # the design effect of three copies is 3 · 18 / 17 (Kish 1965, with the clusters' correction)
+    assert f"{54 / (3 * 18 / 17):.0f} effective of 54" in thrice.method
+    assert thrice.low < once.low < thrice.value < once.high < thrice.high
+
+
+def test_answers_of_one_reader_are_alike_too():
+    right = np.repeat([True, True, True, False], 12)
+    readers = [f"r{n // 12}" for n in range(48)]
+    scans = [f"p{n % 12}" for n in range(48)]
+    assert share_by_patient(right, scans, readers).low < share_by_patient(right, scans).low - 0.2
+
+
+def test_near_the_ceiling_the_upper_limit_is_a_poisson_counts():
+    # Brown, Cai & DasGupta 2001, 4.1.1: half the 5 % point of chi-squared with 2 degrees is 0.0513
+    assert effective_wilson(0.9, 10)[1] == pytest.approx(1 - 0.0512932943875505 / 10)
+    assert effective_wilson(0.1, 10)[0] == pytest.approx(0.0512932943875505 / 10)
+
+
+def test_balanced_accuracy_is_scikit_learns_whatever_was_asked_most():
+    truth = np.array([0] * 8 + [1] * 2 + [2] * 5)
+    answer = np.array([0] * 6 + [1] * 2 + [1, 2] + [2] * 4 + [0])
+    figure = balanced_share(truth == answer, truth, [str(n) for n in range(15)])
+    assert figure.value == pytest.approx(balanced_accuracy_score(truth, answer))
+    assert "3 classes" in figure.method
+
+
+def test_a_mean_over_classes_weighs_each_class_the_same():
+    paid = np.array([4.0, 0, 0, 0, 1, 1])
+    figure = balanced_mean(paid, np.array([0, 0, 0, 0, 1, 1]), list("abcdef"))
+    assert figure.value == pytest.approx((1 + 1) / 2)

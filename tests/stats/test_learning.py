@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from octtutor.stats.intervals import wilson
-from octtutor.stats.learning import change, cumulative, moving_accuracy
+from octtutor.stats.learning import balanced_curve, change, cumulative, moving_accuracy
 
 
 def test_a_window_of_three_is_counted_by_hand():
@@ -72,3 +72,19 @@ def test_a_change_turned_round_is_its_mirror_image():
 def test_a_change_needs_both_tests(before, after):
     figure = change(before, after)
     assert (figure.value, figure.low, figure.n) == (None, None, 4)
+
+
+def test_a_curve_of_classes_alike_is_not_moved_by_asking_most_what_is_confused():
+    # class 0 is read rightly 1 of 2 times, class 1 always; 0 is asked three times as often
+    truth = np.array([0, 0, 0, 1] * 10)
+    right = np.array([True, False, True, True, False, True, False, True] * 5)
+    last = balanced_curve(right, truth, 2, window=20)[-1]
+    assert (last.case, last.accuracy.value, last.accuracy.n) == (40, (0.5 + 1) / 2, 20)
+    assert moving_accuracy(right)[-1].accuracy.value < 0.7
+    # Wilson's limits of 15 of 20
+    assert last.accuracy.low == pytest.approx(wilson(15, 20).low)
+
+
+def test_the_curve_begins_when_each_class_that_is_asked_was_read():
+    points = balanced_curve(np.ones(4, bool), np.array([0, 0, 1, 0]), 4)
+    assert [point.case for point in points] == [3, 4]

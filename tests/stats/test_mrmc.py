@@ -209,3 +209,30 @@ def test_reading_the_same_twice_decides_nothing():
     told = compare_modalities(truth, np.repeat(ratings[:, :1], 2, axis=1))
     assert told.p is None
     assert "nothing varies" in told.method
+
+
+def test_three_copies_of_each_scan_of_a_patient_tell_no_more_than_one():
+    # Obuchowski (Biometrics 53:567, 1997): what is summed over a patient is their share of the area
+    truth, ratings = study()
+    patients = [f"p{n // 3}" for n in range(81)]
+    areas, errors = areas_and_errors(np.repeat(truth, 3), np.repeat(ratings, 3, axis=2), patients)
+    once, of_once = areas_and_errors(truth, ratings)
+    assert areas == pytest.approx(once)
+    for name in ("variance", "cov1", "cov2", "cov3"):
+        assert getattr(errors, name) == pytest.approx(getattr(of_once, name))
+    told = compare_modalities(np.repeat(truth, 3), np.repeat(ratings, 3, axis=2), patients)
+    assert told.p == pytest.approx(compare_modalities(truth, ratings).p)
+    assert "81 cases of 27 patients" in told.method
+    assert compare_modalities(np.repeat(truth, 3), np.repeat(ratings, 3, axis=2)).p < told.p
+
+
+def test_a_patient_with_positive_and_negative_scans_binds_both_sides():
+    # by hand: the influence of each patient on the area, its outer product, factors of 3 patients
+    truth = np.array([True, False, True, False, True, False])
+    ratings = np.array([[3.0, 1.0, 2.0, 2.0, 1.0, 0.0]])
+    whose = ["a", "a", "b", "b", "c", "c"]
+    of_positive, of_negative = np.array([1, 5 / 6, 0.5]), np.array([5 / 6, 0.5, 1])
+    a, b = (of_positive - 7 / 9) / 3, (of_negative - 7 / 9) / 3
+    expected = 1.5 * ((a + b) ** 2).sum()
+    _, errors = areas_and_errors(truth, ratings[None], whose)
+    assert errors.variance == pytest.approx(expected)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from octtutor.tutor.progress.progress import TrainedOn
     from octtutor.tutor.progress.trainee_records import Records
 
-FORMATS = ("html", "csv", "imrmc")
+FORMATS = ("html", "csv", "imrmc", "imrmc-r")
 Files = dict[str, bytes]
 """Content by name."""
 
@@ -31,8 +31,11 @@ def report(
     ] = None,
     session: Annotated[str | None, typer.Option("--session", help="A session's code.")] = None,
     formats: Annotated[
-        str, typer.Option("--format", help="Some of html, csv and imrmc, with commas.")
-    ] = ",".join(FORMATS),
+        str,
+        typer.Option(
+            "--format", help="Some of html, csv, imrmc and imrmc-r (doAUCmrmc), with commas."
+        ),
+    ] = "html,csv,imrmc",
     as_json: Json = False,
 ) -> None:
     """Write what a trainee, or a session, has read: HTML, CSV and iMRMC."""
@@ -123,11 +126,12 @@ def _of_trainee(
     now: "Clock",
     trained_on: "TrainedOn",
 ) -> Files:
+    from octtutor.core.counting import those_that_count
     from octtutor.core.disclosure import Audience
     from octtutor.reports.citing import cited_html
     from octtutor.reports.trainee_report import trainee_report_html
     from octtutor.tutor.disclosing import Disclosures
-    from octtutor.tutor.progress.imrmc import answers_csv, imrmc
+    from octtutor.tutor.progress.imrmc import For, answers_csv, imrmc
 
     kinds = sorted(records.kinds(trainee.id))
     readings = {kind: records.readings(trainee.id, kind) for kind in kinds}
@@ -143,13 +147,17 @@ def _of_trainee(
         items = Disclosures(store).answers_by(trainee.id, Audience.EDUCATOR)
         names = {trainee.id: trainee.nickname}
         attempts = store.attempts_of(trainee.id)
-        csv = answers_csv(attempts, items, names, records.keys_of(attempts))
+        counted = records.counted(trainee.id)
+        csv = answers_csv(attempts, items, names, records.keys_of(attempts), counted)
         files[f"{stem}.csv"] = csv.encode()
-    if "imrmc" in wanted:
-        for kind, own in readings.items():
-            word = "synthetic" if kind else "real"
-            title, scheme = f"{name} {word} scans", records.scheme_of(own)
-            files[f"{stem}-{word}.imrmc"] = imrmc({name: own}, scheme, title).encode()
+    for kind, own in readings.items():
+        word = "synthetic" if kind else "real"
+        title, scheme = f"{name} {word} scans", records.scheme_of(own)
+        rated = {name: those_that_count(own)}
+        if "imrmc" in wanted:
+            files[f"{stem}-{word}.imrmc"] = imrmc(rated, scheme, title).encode()
+        if "imrmc-r" in wanted:
+            files[f"{stem}-{word}-r.imrmc"] = imrmc(rated, scheme, title, For.R).encode()
     return files
 
 

@@ -1,11 +1,13 @@
 """Quizzes that trainees take: what is on offer, how often, the retest, and how it went."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from octtutor.core import counting
 from octtutor.core.answer import Answered
 from octtutor.core.case import Case, Deck
+from octtutor.core.counting import CountedAnswer
 from octtutor.core.quiz import Attempt, CaseOrder, Options
 from octtutor.core.quizfile.quiz_file import QuizFile
 from octtutor.errors import BadInputError, StaleError
@@ -66,6 +68,10 @@ class QuizOutcome:
     """Whether the cases can be looked at again: the truth must not spoil another attempt."""
     in_learn: int
     """Cases that Learn shows as examples, with their diagnosis."""
+    counted: tuple[CountedAnswer, ...]
+    """The answers, each with why it does not count."""
+    patients: Mapping[str, str]
+    """Of each scan (SHA-256)."""
 
 
 class Exams:
@@ -137,7 +143,8 @@ class Exams:
         before = next((a for a in mine if a.id == attempt.retest_of), None)
         earlier = self._score(before) if before else None
         mark = attempt.options.pass_mark
-        scored = score(attempt, answers)
+        counted = self._disclosures.counted(attempt, answers)
+        scored = counting.score(attempt, counted)
         cases = [self._store.get_case(attempt.deck, sha256) for sha256 in attempt.cases]
         return QuizOutcome(
             right=scored[0],
@@ -151,6 +158,8 @@ class Exams:
             change=change(earlier, scored) if earlier else None,
             may_review=self.may_review(attempt),
             in_learn=self._quizzes.in_learn(attempt.deck, attempt.cases),
+            counted=counted,
+            patients={case.sha256: case.patient for case in cases},
         )
 
     def may_review(self, attempt: Attempt) -> bool:

@@ -1,30 +1,42 @@
 """What is due when: one FSRS card for each class and each confused pair of a trainee.
 
-The cards are dealt anew from the answers each time; nothing is stored.
+The cards are dealt anew from the answers each time; nothing is stored. FSRS was fitted to the
+recall of single items; that it spaces the reading of categories well is carried over, not shown.
 """
 
 import math
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from fsrs import Card, Rating, Scheduler
 
 from octtutor.core.answer import Answer
 from octtutor.core.schedule import FAST_MS, Category, ConfusedPair, classes_of, confused_in
+from octtutor.stats.intervals import effective_wilson
 
 SCANS_A_CARD = 3
 SECONDS_A_SCAN = 30.0
 """Assumed while fewer than `FEW_GAPS` of the trainee's own are known."""
 FEW_GAPS = 5
-_IN_DAYS = Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False)
+LEAST = 3
+"""Answers that make a review; fewer wait for the next day's."""
+LONGEST_DAYS = 90
+_Z80 = 1.2815515655446004
+"""Of a two-sided interval of 80 %."""
+_IN_DAYS = Scheduler(
+    learning_steps=(),
+    relearning_steps=(),
+    enable_fuzzing=False,
+    maximum_interval=LONGEST_DAYS,
+)
 """Without steps of minutes every interval is whole days; without fuzz it is always the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What one attempt showed of a category, dated by its last answer."""
+    """What a day showed of a category, dated by its last answer."""
 
     at: datetime
     rating: Rating
@@ -57,8 +69,10 @@ class Due:
 def due(history: Sequence[Answer], now: datetime) -> Due:
     """Return what is due, by FSRS (package `fsrs`, its default parameters).
 
-    A category is reviewed once an attempt: Again when half or more of the attempt's answers in it
-    were wrong, Hard when some were, Good when none was, Easy when all were fast as well.
+    A category is reviewed at most once a day (UTC), by three answers or more, and comes again in
+    90 days at most. With Wilson's 80 % interval of the share right: Again where it ends below 0.7,
+    or half or more were wrong; Hard below 0.75; Easy where it begins at 0.85 or above (10 of 10)
+    and the median answer was fast; else Good.
 
     Args:
         history: all answers of one trainee, over all attempts, in order of time.
@@ -91,18 +105,22 @@ def seconds_a_scan(history: Iterable[Answer]) -> float:
 def reviews(history: Sequence[Answer]) -> dict[Category, tuple[Review, ...]]:
     """Return the reviews of each category that has a card, oldest first.
 
-    A class has one from its first answer on, a pair from the attempt that first confused it. Of a
-    pair speak the answers that choose between its two classes.
+    A class has one from its third answer on, a pair from the third that speaks of it, counted
+    from the day that first confused it. Of a pair speak the answers that choose between its two
+    classes.
     """
-    sittings: dict[str, list[Answer]] = {}
+    days: dict[date, list[Answer]] = {}
     for answer in history:
-        sittings.setdefault(answer.attempt_id, []).append(answer)
+        days.setdefault(answer.answered_at.astimezone(UTC).date(), []).append(answer)
+    waiting: dict[Category, list[Answer]] = {}
     found: dict[Category, list[Review]] = {}
-    for answers in sorted(sittings.values(), key=lambda answers: answers[-1].answered_at):
-        for category in _with_card(answers, found):
-            of_it = [answer for answer in answers if _speaks_of(answer, category)]
-            if of_it:
-                found.setdefault(category, []).append(_review(of_it))
+    for _, answers in sorted(days.items()):
+        for category in _with_card(answers, waiting):
+            told = waiting.setdefault(category, [])
+            told += [answer for answer in answers if _speaks_of(answer, category)]
+            if len(told) >= LEAST:
+                found.setdefault(category, []).append(_review(told))
+                waiting[category] = []
     return {category: tuple(each) for category, each in found.items()}
 
 
@@ -128,11 +146,17 @@ def _speaks_of(answer: Answer, category: Category) -> bool:
 
 
 def _review(answers: Sequence[Answer]) -> Review:
-    at = answers[-1].answered_at.astimezone(UTC)
-    wrong = sum(not answer.is_right for answer in answers)
-    if 2 * wrong >= len(answers):
-        return Review(at, Rating.Again)
-    if wrong:
-        return Review(at, Rating.Hard)
-    fast = all(answer.response_ms <= FAST_MS for answer in answers)
-    return Review(at, Rating.Easy if fast else Rating.Good)
+    last = max(answers, key=lambda answer: answer.answered_at)
+    return Review(last.answered_at.astimezone(UTC), _rating(answers))
+
+
+def _rating(answers: Sequence[Answer]) -> Rating:
+    n = len(answers)
+    share = sum(answer.is_right for answer in answers) / n
+    low, high = effective_wilson(share, n, _Z80)
+    if share <= 0.5 or high < 0.7:
+        return Rating.Again
+    if share < 0.75:
+        return Rating.Hard
+    fast = statistics.median(answer.response_ms for answer in answers) <= FAST_MS
+    return Rating.Easy if fast and low >= 0.85 else Rating.Good

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from octtutor.core.answer import Answer, Answered
+from octtutor.core.answer import Answer
+from octtutor.core.counting import CountedAnswer, score
 from octtutor.core.quiz import Attempt
 from octtutor.stats.intervals import Figure, wilson
 from octtutor.stats.learning import change
-from octtutor.tutor.disclosing import has_passed, score
+from octtutor.tutor.disclosing import has_passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ExamResult:
 
 
 def exam_results(
-    answers: Sequence[Answered],
+    answers: Sequence[CountedAnswer],
     attempts: Sequence[Attempt],
     patients: Mapping[str, str],
     examples: Collection[str] = (),

@@ -2,27 +2,34 @@
 
 The format is the input of iMRMC, the MRMC software of the FDA's Division of Imaging, Diagnostics
 and Software Reliability (Gallas, Bandos, Samuelson & Wagner, Commun. Stat. Theory 38:2586, 2009):
-the counts, the line `BEGIN DATA:`, then a row a reading, `readerID,caseID,modalityID,score`. The
-truth stands as reader −1 in modality 0. Identities are whole numbers, which RJafroc reads too.
+the counts, the line `BEGIN DATA:`, then a row a reading, `readerID,caseID,modalityID,score`. Its
+Java program and RJafroc take the truth from the rows of reader −1 (`InputFile.java`); the R
+package's `doAUCmrmc` from those of reader and modality `truth`, and it stops without. One file
+cannot be both: the Java program would take `truth` for one more reader. `For` says which is meant.
+Identities are whole numbers. Both refuse a file whose name does not end in `.imrmc`, and count
+only readers that have rows.
 
 - The task is urgent referral: positive is what the scheme calls urgent, such as CNV or DME.
 - The score is `roc.urgent_rating` of answer and confidence, −5 (certainly not urgent) to 5. Where
   confidence was not asked it is −1 or 1. A second look asks for no confidence: the first answer's
   is taken with the new choice.
-- An ungradable scan gets 0, the middle: the reader says neither. A timed-out one has no score.
-- A reader counts with the first reading of a scan only: the table knows no repetition.
+- An ungradable scan gets 0, the middle: the reader says neither.
+- Only answers that count are in it (`core.counting`): none that was timed out, repeated, or after
+  a discussion, and no practice in adaptive order.
 """
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.answer import Answered
+from octtutor.core.counting import CountedAnswer, count_answers
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
 from octtutor.stats.roc import urgent_rating
@@ -48,38 +55,56 @@ class Ratings:
     """float64 (readers, modalities, cases), −5 to 5; NaN where there is none."""
 
 
+class For(StrEnum):
+    """Who reads the file: where the truth stands differs."""
+
+    JAVA = "java"
+    """iMRMC's Java program, its R function `doIMRMC`, and RJafroc."""
+    R = "r"
+    """The R function `doAUCmrmc` of package iMRMC."""
+
+
 def rate(readers: Mapping[str, Sequence[Answered]], scheme: Scheme) -> Ratings:
-    """Turn answers into ratings (see the module for what counts).
+    """Turn answers into ratings (see the module); readers without any are dropped.
 
     Args:
-        readers: each reader's answers, oldest first.
+        readers: each reader's answers that count, at most one of a scan.
         scheme: the list of diagnoses that they are of.
     """
-    first = {reader: _first_readings(answers) for reader, answers in readers.items()}
-    items = [item for of_reader in first.values() for item in of_reader.values()]
+    there = {name: answers for name, answers in readers.items() if answers}
+    items = [item for answers in there.values() for item in answers]
     truth = {item.answer.sha256: scheme.is_urgent(item.answer.truth) for item in items}
     cases = tuple(sorted(truth))
     modalities = (UNAIDED, AIDED) if any(item.looked for item in items) else (UNAIDED,)
-    scores = np.full((len(first), len(modalities), len(cases)), np.nan)
+    scores = np.full((len(there), len(modalities), len(cases)), np.nan)
     place = {sha256: index for index, sha256 in enumerate(cases)}
-    for row, of_reader in zip(scores, first.values(), strict=True):
-        for sha256, item in of_reader.items():
-            row[:, place[sha256]] = _scores(item, scheme)[: len(modalities)]
+    for row, answers in zip(scores, there.values(), strict=True):
+        for item in answers:
+            row[:, place[item.answer.sha256]] = _scores(item, scheme)[: len(modalities)]
     positive = np.array([truth[sha256] for sha256 in cases], bool)
-    return Ratings(tuple(readers), cases, positive, modalities, scores)
+    return Ratings(tuple(there), cases, positive, modalities, scores)
 
 
-def imrmc(readers: Mapping[str, Sequence[Answered]], scheme: Scheme, title: str = "") -> str:
+def imrmc(
+    readers: Mapping[str, Sequence[Answered]],
+    scheme: Scheme,
+    title: str = "",
+    reads: For = For.JAVA,
+) -> str:
     """Write readings in the input format of iMRMC.
 
     Args:
-        readers: each reader's answers, oldest first; readers are numbered in this order.
+        readers: each reader's answers that count; those who have any are numbered in this order.
         scheme: the list of diagnoses that they are of.
         title: what the readings are of, for the header.
+        reads: what program is to read it.
     """
     ratings = rate(readers, scheme)
+    who, where = ("truth", "truth") if reads is For.R else ("-1", "0")
     lines = [*_header(ratings, scheme, title), "", "BEGIN DATA:"]
-    lines += [f"-1,{case},0,{int(is_urgent)}" for case, is_urgent in _numbered(ratings.positive)]
+    lines += [
+        f"{who},{case},{where},{int(is_urgent)}" for case, is_urgent in _numbered(ratings.positive)
+    ]
     for reader, by_modality in _numbered(ratings.scores):
         for modality, scores in zip(ratings.modalities, by_modality, strict=True):
             lines += [
@@ -95,6 +120,7 @@ def answers_csv(
     items: Sequence[DisclosedAnswer],
     nicknames: Mapping[str, str],
     keys: Sequence[str],
+    counted: Sequence[CountedAnswer] | None = None,
 ) -> str:
     """Write the answers of several attempts as one CSV, one row an answer (see `to_csv`).
 
@@ -103,14 +129,17 @@ def answers_csv(
         items: answers of these attempts, with what may be told of each.
         nicknames: of each trainee's id; a missing one is empty.
         keys: of the diagnoses that have a column.
+        counted: at least these answers, each with why it does not count; None: as far as these
+            answers alone tell.
 
     Returns:
         The table with its header; nothing at all where there is no attempt.
     """
+    found = counted or count_answers([item.answered for item in items], attempts)
     tables = []
     for attempt in attempts:
         own = [item for item in items if item.answer.attempt_id == attempt.id]
-        table = to_csv(attempt, own, nicknames.get(attempt.trainee_id, ""), keys)
+        table = to_csv(attempt, own, nicknames.get(attempt.trainee_id, ""), keys, found)
         tables.append(list(csv.reader(io.StringIO(table))))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -126,7 +155,7 @@ def _header(ratings: Ratings, scheme: Scheme, title: str) -> list[str]:
         f"Task - urgent referral ({' or '.join(scheme.urgent) or 'none'}) against the rest",
         "Score - 1 to 5 urgent and how sure / -1 to -5 not urgent and how sure / 0 ungradable",
         "Confidence not asked counts as 1 / aided takes the confidence of the first answer",
-        "Timed-out answers are left out / the first reading of a scan counts",
+        "Only answers that count: in time / not after a discussion / the first of a scan",
         *(f"reader {n} is {_clean(name)}" for n, name in _numbered(ratings.readers)),
         *(f"case {n} is scan {sha256}" for n, sha256 in _numbered(ratings.cases)),
         "",
@@ -145,13 +174,6 @@ def _clean(text: str) -> str:
     # a colon or a line's end in a name could be taken for a line of the header
     kept = "".join(c if c.isalnum() or c in " -_." else " " for c in text)
     return " ".join(kept.split())[:80]
-
-
-def _first_readings(answers: Sequence[Answered]) -> dict[str, Answered]:
-    first: dict[str, Answered] = {}
-    for item in answers:
-        first.setdefault(item.answer.sha256, item)
-    return {sha256: item for sha256, item in first.items() if not item.answer.timed_out}
 
 
 def _scores(item: Answered, scheme: Scheme) -> tuple[float, float]:

@@ -2,19 +2,26 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.answer import Answered, choice_word
+from octtutor.core.answer import Answer, Answered, choice_word
+from octtutor.core.counting import (
+    CountedAnswer,
+    WhyNot,
+    count_answers,
+    left_out,
+    of_practice_too,
+)
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
 from octtutor.core.spreadsheet import guarded
-from octtutor.stats.figures import per_class, weighted_error_by_patient
-from octtutor.stats.intervals import Figure, wilson
+from octtutor.stats.figures import balanced_share, per_class, weighted_error_by_patient
+from octtutor.stats.intervals import Figure, share_by_patient, wilson
 from octtutor.tutor.disclosing import DisclosedAnswer
 
 
@@ -30,19 +37,26 @@ class YouAndModel:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The figures of one attempt.
+    """The figures of one attempt, of the answers that count (`core.counting`).
 
-    Ungradable answers, and those that came too late, are not right, and are left out of weighted
-    error, sensitivity and specificity.
+    Ungradable answers are not right, and are left out of weighted error, sensitivity and
+    specificity.
     """
 
     answered: int
+    """All answers, whether or not they count."""
     asked: int
     right: Figure
+    """Of practice in adaptive order too: what was asked, not how often it is met."""
+    balanced: Figure
+    """Right, every class that was read weighing the same."""
     ungradable: int
-    timed_out: int
+    left_out: dict[WhyNot, int]
+    """How many answers do not count, by reason; practice in adaptive order is not among them."""
+    repeated: Figure
+    """Right among the scans that were read before: memory, not skill."""
     matrix: npt.NDArray[np.int64]
-    """int64 (k, k + 1): rows truth, columns answer, the last: ungradable or too late."""
+    """int64 (k, k + 2): rows truth, columns answer; then ungradable, then timed out."""
     per_class: dict[str, tuple[Figure, Figure]]
     weighted_error: Figure
     model_weighted_error: Figure
@@ -58,28 +72,39 @@ class Results:
 
 def results(
     attempt: Attempt,
-    answers: Sequence[Answered],
+    counted: Sequence[CountedAnswer],
     scheme: Scheme,
     marks: tuple[int, int] | None = None,
+    patients: Mapping[str, str] | None = None,
 ) -> Results:
-    """Summarise an attempt's answers, as they were before any second look."""
-    classes = len(scheme.keys)
+    """Summarise an attempt's answers, as they were before any second look.
+
+    Args:
+        attempt: whose.
+        counted: its answers, each with why it does not count.
+        scheme: the list of diagnoses that they are of.
+        marks: how many clicks hit the finding, of how many that could.
+        patients: the patient of each scan (SHA-256); a missing one counts as one of its own.
+    """
+    classes, answers = len(scheme.keys), of_practice_too(counted)
     truth = np.array([scheme.index(a.answer.truth) for a in answers], np.int64)
     choice = np.array([scheme.column_of(a.answer.choice) for a in answers], np.int64)
-    matrix = np.zeros((classes, classes + 1), np.int64)
-    np.add.at(matrix, (truth, choice), 1)
+    right = np.array([a.answer.is_right for a in answers], np.bool_)
+    whose = [(patients or {}).get(a.answer.sha256, a.answer.sha256) for a in answers]
     with_model = [a for a in answers if a.comparable is not None]
     model_right = sum(_model_is_right(a) for a in with_model)
-    times = [a.answer.response_ms / 1000 for a in answers if not a.answer.timed_out]
-    timed_out = sum(a.answer.timed_out for a in answers)
+    times = [a.answer.response_ms / 1000 for a in answers]
+    again = [item.answer.is_right for item in counted if item.why_not is WhyNot.REPEATED]
     return Results(
-        answered=len(answers),
+        answered=len(counted),
         asked=attempt.asked,
-        right=wilson(sum(a.answer.is_right for a in answers), len(answers)),
-        ungradable=int((choice == classes).sum()) - timed_out,
-        timed_out=timed_out,
-        matrix=matrix,
-        per_class=per_class(matrix[:, :classes], scheme.keys),
+        right=share_by_patient(right, whose),
+        balanced=balanced_share(right, truth, whose),
+        ungradable=int((choice == classes).sum()),
+        left_out={why: n for why, n in left_out(counted).items() if why is not WhyNot.PRACTICE},
+        repeated=wilson(sum(again), len(again)),
+        matrix=answer_matrix(counted, scheme),
+        per_class=per_class(truth, choice, whose, scheme.keys),
         weighted_error=_mean_penalty([(a, a.answer.choice) for a in answers], scheme),
         model_weighted_error=_mean_penalty(
             [(a, a.comparable.label) for a in answers if a.comparable], scheme
@@ -92,13 +117,34 @@ def results(
     )
 
 
+def answer_matrix(counted: Sequence[CountedAnswer], scheme: Scheme) -> npt.NDArray[np.int64]:
+    """Count answers by truth: int64 (k, k + 2), columns answer, ungradable, timed out.
+
+    Of those that count class by class; and of timed-out ones, which have a column of their own.
+    """
+    classes = len(scheme.keys)
+    matrix = np.zeros((classes, classes + 2), np.int64)
+    for item in counted:
+        if item.why_not is WhyNot.TIMED_OUT:
+            matrix[scheme.index(item.answer.truth), classes + 1] += 1
+        elif item.counts_by_class:
+            place = scheme.index(item.answer.truth), scheme.column_of(item.answer.choice)
+            matrix[place] += 1
+    return matrix
+
+
 def to_csv(
-    attempt: Attempt, items: Sequence[DisclosedAnswer], nickname: str, keys: Sequence[str]
+    attempt: Attempt,
+    items: Sequence[DisclosedAnswer],
+    nickname: str,
+    keys: Sequence[str],
+    counted: Sequence[CountedAnswer] | None = None,
 ) -> str:
     """Write an attempt's answers as CSV, one row a case, with a header.
 
-    What may not be told yet stays empty: truth, right, the scan's hash, the model's answer; and
-    the seed while any case is held back, since it draws the same cases again. What a model of
+    What may not be told yet stays empty: truth, right, the scan's hash, the model's answer,
+    whether it counts (that a scan was read before tells which it is); and the seed while any case
+    is held back, since it draws the same cases again. What a model of
     another scheme answered is written `SCHEME:KEY`, without probabilities: it is neither right nor
     wrong.
 
@@ -107,7 +153,11 @@ def to_csv(
         items: by position, with what may be told of each.
         nickname: the trainee's.
         keys: of the diagnoses that have a column for what the model gave them.
+        counted: at least these answers, each with why it does not count; None: as far as these
+            answers alone tell.
     """
+    known = count_answers([item.answered for item in items], [attempt])
+    why = {_place(item.answer): item.why_not for item in (counted or known)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_HEADER, *(f"p_{key.lower()}" for key in keys), *_REST])
@@ -139,6 +189,7 @@ def to_csv(
                 _word(model, is_own) if model else "",
                 *chances,
                 *_rest(attempt, item.answered),
+                *(_counts(why[_place(answer)]) if tells else ("", "")),
             ]
         )
     return text.getvalue()
@@ -190,7 +241,17 @@ _REST = [
     "mark_y",
     "timed_out",
     "session",
+    "counts",
+    "why_not",
 ]
+
+
+def _place(answer: Answer) -> tuple[str, int]:
+    return answer.attempt_id, answer.position
+
+
+def _counts(why: WhyNot | None) -> tuple[int, str]:
+    return int(why is None), str(why or "")
 
 
 def _rest(attempt: Attempt, item: Answered) -> list[object]:

@@ -1,13 +1,13 @@
 """A trainee's own records: which readings may be told, their figures, their export."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from octtutor.core.answer import Answer, Answered
 from octtutor.core.case import Case, Deck
+from octtutor.core.counting import CountedAnswer, count_answers
 from octtutor.core.disclosure import Audience, learn_examples
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.core.scheme import OCT2017, Scheme, SchemeVersion
@@ -34,38 +34,25 @@ EXPORT_NOTE = (
 
 
 def as_readings(
-    items: Iterable[DisclosedAnswer],
+    items: Sequence[DisclosedAnswer],
     attempts: Iterable[Attempt],
     discussions: Iterable[Discussion] = (),
     scored: bool = False,
-) -> tuple[Answered, ...]:
-    """Return the answers that are readings and whose truth may be told.
-
-    Left out are those given after the case was shown to all.
+) -> tuple[CountedAnswer, ...]:
+    """Return the answers whose truth may be told, each with why it does not count.
 
     Args:
-        items: answers, with what may be told of each.
+        items: all answers of the trainees, with what may be told of each.
         attempts: theirs.
         discussions: which of their cases were shown to all.
         scored: whether those come too of which no more than the attempt's score may be told.
     """
-    by_id = {attempt.id: attempt for attempt in attempts}
-    shown = {(item.code, item.position): item.at for item in discussions}
+    counted = count_answers([item.answered for item in items], attempts, discussions)
     return tuple(
-        item.answered
-        for item in items
-        if (item.disclosed.truth or (scored and item.disclosed.score))
-        and not _was_told(item.answer, by_id.get(item.answer.attempt_id), shown)
+        one
+        for item, one in zip(items, counted, strict=True)
+        if item.disclosed.truth or (scored and item.disclosed.score)
     )
-
-
-def _was_told(
-    answer: Answer, attempt: Attempt | None, facts: Mapping[tuple[str, int], datetime]
-) -> bool:
-    if attempt is None or attempt.session is None:
-        return False
-    at = facts.get((attempt.session, answer.position))
-    return at is not None and answer.answered_at > at
 
 
 class Records:
@@ -91,13 +78,19 @@ class Records:
         decks = [item.answer.deck for item in reversed(self._all_readings(trainee_id, True))]
         return tuple(dict.fromkeys(self._is_synthetic(deck) for deck in dict.fromkeys(decks)))
 
-    def readings(self, trainee_id: str, synthetic: bool) -> tuple[Answered, ...]:
+    def readings(self, trainee_id: str, synthetic: bool) -> tuple[CountedAnswer, ...]:
         """Return the trainee's readings (see `as_readings`) of synthetic or of real scans.
 
         Figures are of one list of diagnoses: that of the last of them.
         """
         found = self._of_kind(self._all_readings(trainee_id), synthetic)
         return _of_scheme(found, _last_scheme(found))
+
+    def counted(self, trainee_id: str) -> tuple[CountedAnswer, ...]:
+        """Return all answers of a trainee, each with why it does not count."""
+        attempts = self._store.attempts_of(trainee_id)
+        answers = self._store.answers_by(trainee_id)
+        return count_answers(answers, attempts, self._discussions(attempts))
 
     def decks(self, trainee_id: str, synthetic: bool) -> tuple[Deck, ...]:
         """Return the decks, synthetic or real, of which a trainee was asked scans, by name."""
@@ -120,14 +113,14 @@ class Records:
             self.patients(scored, attempts),
             self._schemes.of(stamp),
             synthetic=synthetic,
-            history=[item.answer for item in readings],
+            history=[item.answer for item in readings if item.may_be_right],
             sat=scored,
             examples=self._examples(attempts),
         )
 
     def training(self, trainee_id: str, synthetic: bool, trained_on: TrainedOn) -> InTraining:
         """Count on how many of a trainee's readings the model knew the scan's patient."""
-        read = self.readings(trainee_id, synthetic)
+        read = [item.answered for item in self.readings(trainee_id, synthetic)]
         asked = {(item.answer.deck, item.answer.sha256) for item in read if item.comparable}
         found = [case for deck, sha256 in asked if (case := self._find_case(deck, sha256))]
         unknown = {case.sha256 for case in found if case.has_unknown_patient}
@@ -140,7 +133,7 @@ class Records:
             return None
 
     def patients(
-        self, answers: Iterable[Answered], attempts: Iterable[Attempt] = ()
+        self, answers: Iterable[CountedAnswer], attempts: Iterable[Attempt] = ()
     ) -> dict[str, str]:
         """Return the patient of each scan that was answered, or belongs to an exam of these."""
         scans = {(item.answer.deck, item.answer.sha256) for item in answers}
@@ -181,12 +174,14 @@ class Records:
         """Remove a trainee and all that is kept of them, for good."""
         self._store.forget_trainee(trainee_id)
 
-    def _all_readings(self, trainee_id: str, scored: bool = False) -> tuple[Answered, ...]:
+    def _all_readings(self, trainee_id: str, scored: bool = False) -> tuple[CountedAnswer, ...]:
         attempts = self._store.attempts_of(trainee_id)
-        codes = {attempt.session for attempt in attempts if attempt.session}
-        discussions = [found for code in codes for found in self._store.discussions_of(code)]
         items = self._disclosures.answers_by(trainee_id, self._to)
-        return as_readings(items, attempts, discussions, scored)
+        return as_readings(items, attempts, self._discussions(attempts), scored)
+
+    def _discussions(self, attempts: Iterable[Attempt]) -> list[Discussion]:
+        codes = {attempt.session for attempt in attempts if attempt.session}
+        return [found for code in codes for found in self._store.discussions_of(code)]
 
     def _examples(self, attempts: Iterable[Attempt]) -> frozenset[str]:
         """Return the scans (SHA-256) of these exams' decks that are examples in Learn."""
@@ -198,7 +193,7 @@ class Records:
             )
         )
 
-    def scheme_of(self, readings: Sequence[Answered]) -> Scheme:
+    def scheme_of(self, readings: Sequence[CountedAnswer]) -> Scheme:
         """Return the list of diagnoses of readings (see `readings`)."""
         return self._schemes.of(_last_scheme(readings))
 
@@ -207,7 +202,9 @@ class Records:
         found = dict.fromkeys(attempt.scheme for attempt in attempts)
         return tuple(dict.fromkeys(key for one in found for key in self._schemes.of(one).keys))
 
-    def _of_kind(self, answers: Iterable[Answered], synthetic: bool) -> tuple[Answered, ...]:
+    def _of_kind(
+        self, answers: Iterable[CountedAnswer], synthetic: bool
+    ) -> tuple[CountedAnswer, ...]:
         known = {deck.name: deck.synthetic for deck in self._store.decks()}
         return tuple(item for item in answers if known.get(item.answer.deck, False) is synthetic)
 
@@ -216,11 +213,11 @@ class Records:
         return found is not None and found.synthetic
 
 
-def _last_scheme(items: Sequence[Answered]) -> SchemeVersion:
+def _last_scheme(items: Sequence[CountedAnswer]) -> SchemeVersion:
     return items[-1].answer.scheme if items else OCT2017
 
 
-def _of_scheme(items: Iterable[Answered], stamp: SchemeVersion) -> tuple[Answered, ...]:
+def _of_scheme(items: Iterable[CountedAnswer], stamp: SchemeVersion) -> tuple[CountedAnswer, ...]:
     return tuple(item for item in items if item.answer.scheme.name == stamp.name)
 
 

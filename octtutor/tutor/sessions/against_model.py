@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from octtutor.core.answer import Answered
 from octtutor.core.scheme import Scheme
-from octtutor.stats.intervals import Figure, share_by_patient, wilson
+from octtutor.stats.intervals import Figure, share_by_patient
 from octtutor.stats.pairs import McNemar, mcnemar, mean_by_patient
 from octtutor.tutor.sessions.board_lines import CaseLine
 
@@ -21,7 +21,7 @@ class AgainstModel:
 
     scans: int
     readers: Figure
-    """Mean accuracy of the readers' answers; the interval resamples patients."""
+    """Mean accuracy of the readers' answers, which are alike within patient and reader."""
     model: Figure
     """Accuracy of the model, of each scan once."""
     difference: Figure
@@ -52,20 +52,20 @@ def against_model(
     its = np.array([model[item.answer.position] == item.answer.truth for item in items], np.bool_)
     read = [line for line in lines if line.model and line.right.n]
     model_right = np.array([model[line.position] == line.case.label for line in read], np.bool_)
-    voted = [line for line in read if sum(line.counts) + line.timed_out >= 2]
+    voted = [line for line in read if sum(line.counts) >= 2]
     majority = np.array([_majority(line, scheme) == line.case.label for line in voted], np.bool_)
     beside = np.array([model[line.position] == line.case.label for line in voted], np.bool_)
     ahead, level, behind = _race(items, theirs, its)
     whose = patients_of(items, patients)
     return AgainstModel(
         scans=len(read),
-        readers=share_right(theirs, whose),
-        model=share_right(model_right, [line.case.patient for line in read]),
+        readers=share_by_patient(theirs, whose, [item.answer.attempt_id for item in items]),
+        model=share_by_patient(model_right, [line.case.patient for line in read]),
         difference=mean_by_patient(theirs.astype(np.float64) - its, whose),
         ahead=ahead,
         level=level,
         behind=behind,
-        majority=share_right(majority, [line.case.patient for line in voted]),
+        majority=share_by_patient(majority, [line.case.patient for line in voted]),
         pairs=mcnemar(majority, beside) if voted else None,
     )
 
@@ -86,14 +86,6 @@ def _majority(line: CaseLine, scheme: Scheme) -> str | None:
     if line.counts.count(most) > 1 or line.counts.index(most) == len(scheme.keys):
         return None
     return scheme.keys[line.counts.index(most)]
-
-
-def share_right(right: Bools, patients: Sequence[str]) -> Figure:
-    """Estimate a share with an interval over patients, the fast way where there is one."""
-    if not len(right):
-        return wilson(0, 0)
-    figure = mean_by_patient(right.astype(np.float64), patients)
-    return figure if figure.low is not None else share_by_patient(right, patients)
 
 
 def are_right(items: Sequence[Answered]) -> Bools:

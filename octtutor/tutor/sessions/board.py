@@ -1,9 +1,8 @@
 """The board of a session: who is where, what the class confuses, and how it does by the model.
 
-All figures are of first answers, before the model's was seen. Answers to a case that was being
-discussed when they came are no readings: they are counted, and left out. So are answers to cases
-whose truth is not to be told to those who look: a share of right answers beside what was answered
-would tell it.
+All figures are of first answers, before the model's was seen, and of those that count
+(`core.counting`): the others are counted, and left out. So are answers to cases whose truth is not
+to be told to those who look: a share of right answers beside what was answered would tell it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,26 +13,26 @@ import numpy.typing as npt
 
 from octtutor.core.answer import Answered
 from octtutor.core.case import Case
+from octtutor.core.counting import First, WhyNot, count_answers, left_out, those_that_count
 from octtutor.core.disclosure import Audience, CaseSoFar, Footing, may_disclose
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.core.scheme import Scheme
 from octtutor.core.session import Discussion, Session
 from octtutor.stats.agreement import fleiss_kappa
-from octtutor.stats.intervals import Figure
+from octtutor.stats.intervals import Figure, share_by_patient
 from octtutor.tutor.disclosing import may_look
+from octtutor.tutor.progress.results import answer_matrix
 from octtutor.tutor.sessions.against_model import (
     AgainstModel,
     against_model,
     are_right,
     patients_of,
-    share_right,
 )
 from octtutor.tutor.sessions.board_lines import (
     NAMELESS,
     BoardReader,
     CaseLine,
     case_line,
-    is_late,
     reader_line,
 )
 from octtutor.tutor.sessions.gathering import Gathered
@@ -51,14 +50,14 @@ class Board:
     """Answers that count, and those held back."""
     held_back: int
     """Answers to cases whose truth may not be told: in no figure but the agreement."""
-    late: int
-    """Answers after a discussion, left out of all figures."""
+    left_out: dict[WhyNot, int]
+    """How many answers are left out of all figures, by reason."""
     timed_out: int
-    """Of those that count: not right, and in no column of the matrix."""
+    """To cases whose truth may be told: left out, with a column of their own."""
     right: Figure
-    """Share of right answers; the interval resamples patients."""
+    """Share of right answers; answers to a patient's scans, and of a reader, are alike."""
     matrix: npt.NDArray[np.int64]
-    """int64 (k, k + 1): rows truth, columns answer, the last one ungradable."""
+    """int64 (k, k + 2): rows truth, columns answer; then ungradable, then timed out."""
     cases: tuple[CaseLine, ...]
     hardest: tuple[CaseLine, ...]
     """Of the cases that are told, those with the smallest share of right answers, at least one
@@ -82,6 +81,7 @@ def board(
     cases: Sequence[Case],
     scheme: Scheme,
     to: Audience = Audience.EDUCATOR,
+    first: First | None = None,
 ) -> Board:
     """Return the figures of a session.
 
@@ -94,27 +94,32 @@ def board(
         cases: those of the session, in any order.
         scheme: the list of diagnoses that it is answered with.
         to: who looks.
+        first: where each trainee answered each scan first; None: as far as these answers tell.
     """
     names = unique_names(attempts, trainees)
-    since = {discussion.position: discussion.at for discussion in discussions}
+    found = count_answers(answers, attempts, discussions, first)
     known = {case.sha256: case for case in cases}
     facts = disclosed_positions(session, attempts, answers, discussions, to)
-    given = [item for item in answers if not is_late(item.answer, since)]
-    counted = [item for item in given if item.answer.position in facts]
+    told = [item for item in found if item.answer.position in facts]
+    given, counted = those_that_count(found), those_that_count(told)
     lines = tuple(
-        case_line(position, known[sha256], names, answers, since, position in facts, scheme)
+        case_line(position, known[sha256], names, found, position in facts, scheme)
         for position, sha256 in enumerate(session.cases)
         if sha256 in known
     )
     patients = {case.sha256: case.patient for case in cases}
     return Board(
-        readers=tuple(reader_line(attempt, names, answers, counted) for attempt in attempts),
+        readers=tuple(reader_line(attempt, names, found, facts) for attempt in attempts),
         answered=len(given),
         held_back=len(given) - len(counted),
-        late=len(answers) - len(given),
-        timed_out=sum(item.answer.timed_out for item in counted),
-        right=share_right(are_right(counted), patients_of(counted, patients)),
-        matrix=_matrix(counted, scheme),
+        left_out=left_out(found),
+        timed_out=sum(item.why_not is WhyNot.TIMED_OUT for item in told),
+        right=share_by_patient(
+            are_right(counted),
+            patients_of(counted, patients),
+            [item.answer.attempt_id for item in counted],
+        ),
+        matrix=answer_matrix(told, scheme),
         cases=lines,
         hardest=_hardest(lines),
         disputed=_disputed(lines),
@@ -172,6 +177,7 @@ def board_of(gathered: Gathered, to: Audience = Audience.EDUCATOR) -> Board:
         gathered.cases,
         gathered.scheme,
         to,
+        gathered.first or None,
     )
 
 
@@ -208,13 +214,3 @@ def _disputed(lines: Sequence[CaseLine]) -> tuple[CaseLine, ...]:
     ]
     split.sort(key=lambda line: (agreed(line), -sum(line.counts), line.position))
     return tuple(split[:HARDEST])
-
-
-def _matrix(counted: Sequence[Answered], scheme: Scheme) -> npt.NDArray[np.int64]:
-    classes = len(scheme.keys)
-    matrix = np.zeros((classes, classes + 1), np.int64)
-    for item in counted:
-        if not item.answer.timed_out:
-            row, column = scheme.index(item.answer.truth), scheme.column_of(item.answer.choice)
-            matrix[row, column] += 1
-    return matrix

@@ -1,17 +1,18 @@
 """The rows of a session's board: how far each trainee is, and what was answered to each case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from octtutor.core.answer import Answer, Answered
 from octtutor.core.case import Case
+from octtutor.core.counting import CountedAnswer, WhyNot
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
 from octtutor.stats.intervals import Figure, wilson
 
 NAMELESS = "no name"
+Positions = Collection[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class BoardReader:
     asked: int
     right: Figure
     """Share of right answers among those that count, of cases whose truth may be told."""
+    timed_out: int
     finished: bool
     left: bool
     """Whether it ended before the last case."""
@@ -41,8 +43,8 @@ class BoardReading:
     choice: str | None
     """None: ungradable, or the time was over."""
     timed_out: bool
-    late: bool
-    """Whether the case had been discussed; it does not count then."""
+    why_not: WhyNot | None
+    """Why it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class CaseLine:
     counts: tuple[int, ...]
     """Answers in the scheme's order, then ungradable."""
     timed_out: int
-    late: int
+    left_out: int
+    """Answers that came late or after the case was shown, or of who had read the scan before."""
     waiting: int
     """How many who have joined have not answered it."""
     readings: tuple[BoardReading, ...]
@@ -66,20 +69,19 @@ class CaseLine:
     """Whether those who look may be told its truth and what the model said."""
 
 
-def is_late(answer: Answer, since: Mapping[int, datetime]) -> bool:
-    """Whether an answer came after its case was discussed; `since` says when, by position."""
-    return answer.position in since and answer.answered_at > since[answer.position]
-
-
 def reader_line(
-    attempt: Attempt,
-    names: Mapping[str, str],
-    answers: Sequence[Answered],
-    counted: Sequence[Answered],
+    attempt: Attempt, names: Mapping[str, str], counted: Sequence[CountedAnswer], facts: Positions
 ) -> BoardReader:
-    """Return how far a trainee has come; `counted` are the answers that may be told."""
-    mine = [item.answer for item in answers if item.answer.attempt_id == attempt.id]
-    count = [item.answer for item in counted if item.answer.attempt_id == attempt.id]
+    """Return how far a trainee has come.
+
+    Args:
+        attempt: theirs.
+        names: by attempt.
+        counted: all answers of the session.
+        facts: of the cases whose truth may be told.
+    """
+    mine = [item for item in counted if item.answer.attempt_id == attempt.id]
+    count = [i.answer for i in mine if i.counts and i.answer.position in facts]
     finished = len(mine) >= attempt.asked
     return BoardReader(
         name=names[attempt.id],
@@ -87,9 +89,10 @@ def reader_line(
         at=len(mine),
         asked=attempt.asked,
         right=wilson(sum(answer.is_right for answer in count), len(count)),
+        timed_out=sum(item.why_not is WhyNot.TIMED_OUT for item in mine),
         finished=finished,
         left=attempt.ended_at is not None and not finished,
-        last_seen=max((answer.answered_at for answer in mine), default=attempt.started_at),
+        last_seen=max((item.answer.answered_at for item in mine), default=attempt.started_at),
     )
 
 
@@ -97,15 +100,16 @@ def case_line(
     position: int,
     case: Case,
     names: Mapping[str, str],
-    answers: Sequence[Answered],
-    since: Mapping[int, datetime],
+    counted: Sequence[CountedAnswer],
     facts: bool,
     scheme: Scheme,
 ) -> CaseLine:
     """Return what was answered to a case; `facts`: whether its truth may be told."""
-    here = [item for item in answers if item.answer.position == position]
-    given = [item.answer for item in here if not is_late(item.answer, since)]
-    columns = [scheme.column_of(answer.choice) for answer in given if not answer.timed_out]
+    here = [item for item in counted if item.answer.position == position]
+    given = [item.answer for item in here if item.counts]
+    columns = [scheme.column_of(answer.choice) for answer in given]
+    timed_out = sum(item.why_not is WhyNot.TIMED_OUT for item in here)
+    predictions = (item.answered.comparable for item in here)
     return CaseLine(
         position=position,
         case=case,
@@ -113,21 +117,17 @@ def case_line(
         if facts
         else wilson(0, 0),
         counts=tuple(columns.count(column) for column in range(len(scheme.keys) + 1)),
-        timed_out=sum(answer.timed_out for answer in given),
-        late=len(here) - len(given),
+        timed_out=timed_out,
+        left_out=len(here) - len(given) - timed_out,
         waiting=len(names) - len(here),
-        readings=tuple(_reading(item.answer, names, since) for item in here),
-        model=next((item.comparable for item in here if item.comparable), None) if facts else None,
+        readings=tuple(_reading(item, names) for item in here),
+        model=next((found for found in predictions if found), None) if facts else None,
         is_disclosed=facts,
     )
 
 
-def _reading(
-    answer: Answer, names: Mapping[str, str], since: Mapping[int, datetime]
-) -> BoardReading:
+def _reading(item: CountedAnswer, names: Mapping[str, str]) -> BoardReading:
+    answer = item.answer
     return BoardReading(
-        names.get(answer.attempt_id, NAMELESS),
-        answer.choice,
-        answer.timed_out,
-        is_late(answer, since),
+        names.get(answer.attempt_id, NAMELESS), answer.choice, answer.timed_out, item.why_not
     )

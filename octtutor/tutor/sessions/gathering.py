@@ -1,10 +1,11 @@
 """All that the records hold of a session."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from octtutor.core.answer import Answered
 from octtutor.core.case import Case
+from octtutor.core.counting import CountedAnswer, First, count_answers, first_readings
 from octtutor.core.disclosure import Audience
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.core.scheme import Scheme
@@ -26,6 +27,14 @@ class Gathered:
     cases: tuple[Case, ...]
     """In the order of the session."""
     scheme: Scheme
+    first: First = field(default_factory=dict)
+    """Where each trainee answered each scan of it first, here or elsewhere; empty: only here."""
+
+    @property
+    def counted(self) -> tuple[CountedAnswer, ...]:
+        """The answers, each with why it does not count."""
+        first = self.first or first_readings(item.answer for item in self.answers)
+        return count_answers(self.answers, self.attempts, self.discussions, first)
 
 
 def disclosed_answers(gathered: Gathered, to: Audience) -> tuple[DisclosedAnswer, ...]:
@@ -58,6 +67,12 @@ def gather(
         session=session,
         attempts=attempts,
         trainees=tuple(trainee for trainee in trainees if trainee is not None),
+        first=first_readings(
+            item.answer
+            for attempt in attempts
+            for item in store.answers_by(attempt.trainee_id)
+            if item.answer.sha256 in hashes
+        ),
         answers=store.answers_in(session.code),
         discussions=store.discussions_of(session.code),
         cases=cases,

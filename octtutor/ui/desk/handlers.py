@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from octtutor.core.answer import parse_choice
+from octtutor.core.counting import of_practice_too
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.core.session import SessionDisplay
 from octtutor.errors import BadInputError, StaleError
@@ -227,25 +228,29 @@ class DeskHandlers:
             attempt, items = self._practice.disclosed(trainee_id, attempt_id)
         trainee = self._practice.find_trainee(trainee_id)
         scheme = self._practice.scheme_of(attempt)
-        csv = to_csv(attempt, items, trainee.nickname if trainee else "", scheme.keys)
+        name = trainee.nickname if trainee else ""
+        outcome = self._exams.outcome(
+            attempt, [item.answered for item in items], self._practice.trained_on(attempt)
+        )
+        csv = to_csv(attempt, items, name, scheme.keys, outcome.counted)
         cited = cited_html([self._practice.find_deck(attempt.deck)])
         if not all(item.disclosed.score for item in items):
             return Screen(IDLE, held_back_card(len(items), attempt.asked, csv, cited))
         if self._practice.is_examined(trainee_id):
             raise BadInputError(START["in_exam"])
-        outcome = self._exams.outcome(
-            attempt, [item.answered for item in items], self._practice.trained_on(attempt)
-        )
         if attempt.options.is_exam and not all(item.disclosed.truth for item in items):
             more = outcome_html(attempt, outcome, None, ()) + cited
             return Screen(IDLE, score_card(outcome.right, attempt.asked, csv, more))
         shown = [item.answered for item in items if item.disclosed.truth]
         if not shown and attempt.ended_at is not None:
             return Screen(IDLE, held_back_card(len(items), attempt.asked, csv, cited))
-        figures = results(attempt, shown, scheme, self._practice.count_marks(attempt))
+        told = {item.answer.position for item in items if item.disclosed.truth}
+        counted = [item for item in outcome.counted if item.answer.position in told]
+        marks = self._practice.count_marks(attempt)
+        figures = results(attempt, counted, scheme, marks, outcome.patients)
         held = len(items) - len(shown)
         note = paragraph(RESULTS["kept_back"].format(n=held), "note") if held else Markup()
-        more = note + outcome_html(attempt, outcome, figures, shown) + cited
+        more = note + outcome_html(attempt, outcome, figures, of_practice_too(counted)) + cited
         synthetic = self._practice.is_synthetic(attempt.deck)
         return Screen(IDLE, results_card(figures, csv, synthetic, more), reviews=outcome.may_review)
 

@@ -5,10 +5,11 @@ import base64
 from markupsafe import Markup
 
 from octtutor.reports.markup import hover, joined, library, paragraph
+from octtutor.reports.progress_tables import left_out_words
 from octtutor.reports.published_readers import published_errors
 from octtutor.stats.intervals import Figure, wilson
 from octtutor.tutor.progress.results import Results
-from octtutor.ui.desk.texts import OUTCOME, RESULTS
+from octtutor.ui.desk.texts import RESULTS
 
 _HTML = library(__file__, "results.html.j2")
 _TOP = 0.25
@@ -69,25 +70,33 @@ def score_card(right: int, asked: int, csv: str, more: str) -> Markup:
 
 
 def _score(results: Results) -> Markup:
-    right = round((results.right.value or 0) * results.answered)
-    share = _hover(results.right, RESULTS["of"].format(right=right, n=results.answered))
-    notes = []
+    right = round((results.right.value or 0) * results.right.n)
+    share = _hover(results.right, RESULTS["of"].format(right=right, n=results.right.n))
+    notes: list[str] = [] if results.right.value is None else [_balanced(results)]
     if results.answered < results.asked:
         notes.append(RESULTS["early"].format(n=results.answered, asked=results.asked))
     if results.ungradable:
         notes.append(RESULTS["ungradable"].format(n=results.ungradable))
-    if results.timed_out:
-        notes.append(OUTCOME["timed_out"].format(n=results.timed_out))
+    if results.left_out:
+        notes.append(left_out_words(results.left_out))
+    if results.repeated.n:
+        n = results.repeated.n
+        again = RESULTS["of"].format(right=round((results.repeated.value or 0) * n), n=n)
+        notes.append(joined([RESULTS["repeated"], _hover(results.repeated, again)], ": "))
     parts = [_HTML.score(share, RESULTS["right"]), *(paragraph(note, "note") for note in notes)]
     if results.median_seconds is not None:
-        time = hover(f"{results.median_seconds:.1f} s", f"median, n = {results.answered}")
+        time = hover(f"{results.median_seconds:.1f} s", f"median, n = {results.right.n}")
         parts.append(_HTML.time(RESULTS["time"], time))
     return joined(parts)
 
 
+def _balanced(results: Results) -> Markup:
+    return joined([RESULTS["balanced"], _with_interval(results.balanced)], ": ")
+
+
 def _confusion(results: Results) -> Markup:
     keys = results.scheme.keys
-    names = [*keys, *(["U"] if results.ungradable or results.timed_out else [])]
+    names = [*keys, *(["U", "T"] if results.matrix[:, len(keys) :].any() else [])]
     lines = [
         (
             label,
@@ -102,7 +111,7 @@ def _confusion(results: Results) -> Markup:
 
 
 def _shade(row: int, column: int, n: int, classes: int) -> str:
-    if not n or column == classes:
+    if not n or column >= classes:
         return ""
     return "hit" if row == column else "miss"
 

@@ -125,13 +125,14 @@ OUTCOME: dict[str, str] = {
     "look": "Second look",
     "marks": "Where it is",
     "marks_line": "{hits} of {n} clicks hit the finding (within 15 px of its outline).",
-    "timed_out": "{n} cases were not answered in time (not right; left out of the figures below)",
 }
 
 RESULTS: dict[str, str] = {
     "title": "Results",
     "right": "right",
     "of": "{right} of {n}",
+    "balanced": "Each class weighing the same",
+    "repeated": "Scans that you had read before (memory), right",
     "ungradable": "{n} ungradable (not counted as right; left out of the figures below)",
     "held_back": "Your answers are kept. The results are told when the exam has ended for all.",
     "kept_back": "{n} of these scans are those of an exam that you can take again: the exam tells "
@@ -139,9 +140,9 @@ RESULTS: dict[str, str] = {
     "answered": "{n} of {asked} answered.",
     "early": "Ended before its last case: {n} of {asked} answered.",
     "confusion": "Your answers",
-    "confusion_hint": "Rows: truth. Columns: your answer.",
+    "confusion_hint": "Rows: truth. Columns: your answer. U: ungradable. T: timed out.",
     "per_class": "Class by class",
-    "intervals": "In small figures: Wilson 95 % intervals.",
+    "intervals": "In small figures: Wilson 95 % intervals on the effective number of scans.",
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
     "error": "Weighted error",

@@ -30,6 +30,7 @@ from octtutor.reports.progress_tables import (
     due_words,
     exam_table,
     hovered,
+    left_out_words,
     second_look_words,
 )
 from octtutor.reports.progress_texts import PROGRESS
@@ -356,7 +357,10 @@ def _head(progress: Progress, both_kinds: bool, training: Markup, cited: Markup)
     notes = [PROGRESS["synthetic_note"]] if progress.synthetic else []
     notes += [PROGRESS["apart"]] if both_kinds else []
     answered = f"{PROGRESS['answered']}: {progress.answered}"
-    right = joined([PROGRESS["accuracy"], hovered(progress.right)], ": ")
+    rows = [("balanced", progress.balanced), ("at_random", progress.right)]
+    rows += [("repeated", progress.repeated)] if progress.repeated.n else []
+    shown = (joined([PROGRESS[key], hovered(figure)], ": ") for key, figure in rows)
+    right = joined([*shown, left_out_words(progress.left_out)], ". ")
     return Markup(_HTML.head(answered, right, notes, training, PROGRESS["cited"], cited))
 
 

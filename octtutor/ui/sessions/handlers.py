@@ -23,7 +23,7 @@ from octtutor.ui.sessions.views import (
 )
 
 Exports = Mapping[str, Callable[[str], str]]
-"""File name (`answers.csv`, `imrmc.csv`, `report.html`) to what writes it for a session's code."""
+"""File name (`answers.csv`, `report.html`) to what writes it for a session's code."""
 
 
 @dataclass(frozen=True, slots=True)

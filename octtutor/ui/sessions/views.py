@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import segno
 from markupsafe import Markup
 
+from octtutor.core.counting import WhyNot
 from octtutor.core.educator import AT_THE_MACHINE
 from octtutor.core.scheme import Scheme
 from octtutor.core.session import Session
 from octtutor.reports.markup import hover, library, paragraph
+from octtutor.reports.progress_tables import left_out_words
 from octtutor.stats.intervals import Figure
 from octtutor.tutor.sessions.against_model import AgainstModel
 from octtutor.tutor.sessions.board import Board
@@ -23,7 +25,11 @@ from octtutor.ui.shared.mapped_texts import mapped_notes
 from octtutor.ui.shared.pictures import map_uri, outline_path, scan_uri
 
 _HTML = library(__file__, "views.html.j2")
-_KINDS = {".csv": "text/csv;charset=utf-8", ".html": "text/html;charset=utf-8"}
+_KINDS = {
+    ".csv": "text/csv;charset=utf-8",
+    ".html": "text/html;charset=utf-8",
+    ".imrmc": "text/plain;charset=utf-8",
+}
 
 
 def session_choice(session: Session) -> str:
@@ -85,16 +91,18 @@ def _is_only_here(link: str) -> bool:
 
 def board_view(board: Board) -> Markup:
     """Draw the board; it may be on a projector, so `board` is what the class may be told."""
-    counts = (
-        ("late", board.late),
-        ("held_back", board.held_back),
-        ("timed_out", board.timed_out),
-    )
+    counts = (("held_back", board.held_back), ("timed_out", board.timed_out))
+    left_out: dict[WhyNot, int] = {
+        why: n for why, n in board.left_out.items() if why is not WhyNot.TIMED_OUT
+    }
     return Markup(
         _HTML.board(
             SESSIONS,
             _numbers(board),
-            [SESSIONS[key].format(n=n) for key, n in counts if n],
+            [
+                *([left_out_words(left_out)] if left_out else []),
+                *(SESSIONS[key].format(n=n) for key, n in counts if n),
+            ],
             _confusion(board),
             _hardest(board),
             _against(board.against_model),
@@ -127,11 +135,11 @@ def _confusion(board: Board) -> Markup:
         for row, label in enumerate(keys)
     ]
     hint = SESSIONS["confusion_hint"]
-    return Markup(_HTML.confusion((*keys, "U"), lines, hint, board.scheme.colours))
+    return Markup(_HTML.confusion((*keys, "U", "T"), lines, hint, board.scheme.colours))
 
 
 def _kind(row: int, column: int, n: int, classes: int) -> str:
-    if not n or column == classes:
+    if not n or column >= classes:
         return ""
     return "hit" if row == column else "miss"
 
@@ -271,7 +279,7 @@ def said_view(line: CaseLine, scheme: Scheme) -> Markup:
     ]
     if line.timed_out:
         lines.append(_bar(SESSIONS["time_over"], line.timed_out, total, False, ""))
-    late = SESSIONS["too_late"].format(n=line.late) if line.late else ""
+    late = SESSIONS["too_late"].format(n=line.left_out) if line.left_out else ""
     return Markup(_HTML.said(SESSIONS, _share(line.right), lines, late, _who(line)))
 
 
@@ -291,7 +299,8 @@ def _who(line: CaseLine) -> list[tuple[str, str]]:
     for reading in line.readings:
         choice = reading.choice or SESSIONS["ungradable"]
         answered = SESSIONS["time_over"] if reading.timed_out else str(choice)
-        after = f" ({SESSIONS['after']})" if reading.late else ""
+        why = reading.why_not
+        after = f" ({why})" if why is not None and not reading.timed_out else ""
         groups.setdefault(answered, []).append(reading.name + after)
     return [(answered, ", ".join(names)) for answered, names in sorted(groups.items())]
 
@@ -301,7 +310,7 @@ def downloads_view(code: str, files: Mapping[str, str]) -> Markup:
 
     Args:
         code: of the session; begins each file's name.
-        files: text by file name, which ends in `.csv` or `.html`.
+        files: text by file name, which ends in `.csv`, `.html` or `.imrmc`.
     """
     links = [_link(code, name, text) for name, text in files.items()]
     return Markup(_HTML.downloads(SESSIONS["downloads"], links))

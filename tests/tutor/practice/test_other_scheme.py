@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from octtutor.core.counting import count_answers
 from octtutor.core.quiz import CaseOrder, Options
 from octtutor.core.quizfile.writing import write_quiz
 from octtutor.core.scheme import OCT2017, SchemeVersion
@@ -71,13 +72,13 @@ def read(practice: Practice, eight: str, store):
 def test_figures_have_the_eight_and_the_records_say_whose_they_are(practice, read, store, clock):
     attempt, answers = practice.answers(*read)
     assert {item.answer.scheme for item in answers} == {attempt.scheme} == {OCTDL.stamp}
-    found = results(attempt, answers, OCTDL)
-    assert found.matrix.shape == (8, 9)
+    found = results(attempt, count_answers(answers, [attempt]), OCTDL)
+    assert found.matrix.shape == (8, 10)
     assert tuple(found.per_class) == KEYS
     assert found.weighted_error.value == 1 / 16
     progress = Records(store, clock).of(read[0], synthetic=False)
     assert tuple(progress.mastery) == tuple(progress.detection) == KEYS
-    assert progress.confusion[-1].matrix.shape == (8, 8)
+    assert progress.confusion[-1].matrix.shape == (8, 10)
 
 
 def test_files_have_the_eight(practice, read):
@@ -158,7 +159,7 @@ def test_a_mapped_second_look_tells_no_truth_and_is_in_no_figure(practice, store
 def test_a_mapped_answer_is_kept_and_never_right_or_wrong(practice, read, store, clock):
     attempt, answers = practice.answers(*read)
     assert {item.prediction.scheme for item in answers} == {OCT2017}
-    found = results(attempt, answers, OCTDL)
+    found = results(attempt, count_answers(answers, [attempt]), OCTDL)
     assert found.you_and_model is None
     assert (found.model_right.n, found.model_weighted_error.n) == (0, 0)
     items = practice.disclosed(*read)[1]

@@ -42,7 +42,8 @@ def read(
 
 
 def attempt(name="a", cases=(), **changes):
-    given = Attempt(name, "t", "q", "1", "d", CaseOrder.BALANCED, 1, tuple(cases), NOW, NOW)
+    given = Attempt(name, "t", "q", "1", "d", CaseOrder.BALANCED, 1, tuple(cases), NOW,
+                    NOW + timedelta(days=9))  # fmt: skip
     return replace(given, **changes)
 
 

@@ -15,7 +15,7 @@ from octtutor.core.quiz import Attempt, CaseOrder
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.stats.mrmc import compare_modalities
 from octtutor.tutor.disclosing import disclose
-from octtutor.tutor.progress.imrmc import AIDED, UNAIDED, answers_csv, imrmc, rate
+from octtutor.tutor.progress.imrmc import AIDED, UNAIDED, For, answers_csv, imrmc, rate
 from tests.tutor.progress.histories import read
 
 C, M, D, N = LABELS
@@ -58,10 +58,9 @@ def test_a_second_look_given_up_for_want_of_a_model_is_no_aided_reading():
     assert counts["NM"] == 1
 
 
-def test_ungradable_is_the_middle_and_a_timeout_no_reading():
+def test_ungradable_is_the_middle():
     items = [
         read(0, C, None, confidence=3),
-        read(1, M, None, confidence=0, timed_out=True),
         read(2, D, D, confidence=0),
         read(3, N, M, confidence=0),
     ]
@@ -70,10 +69,24 @@ def test_ungradable_is_the_middle_and_a_timeout_no_reading():
     assert [row[3] for row in rows if row[0] == "1"] == ["0", "-1", "1"]
 
 
-def test_the_first_reading_of_a_scan_counts():
-    items = [read(0, C, C, confidence=5), read(1, C, N, confidence=5, sha256=f"{0:064x}")]
-    _, rows = parsed(imrmc({"Ada": items}, OCT2017_SCHEME))
-    assert rows == [["-1", "1", "0", "1"], ["1", "1", "unaided", "5"]]
+def test_nr_counts_the_readers_with_rows():
+    # the Java program compares NR with the readers it finds (InputFile.java, verifySizesAndGetIDs)
+    readers = {"Idle": [], "Ada": [read(0, C, C, confidence=5)], "Gone": []}
+    counts, rows = parsed(imrmc(readers, OCT2017_SCHEME))
+    assert counts["NR"] == 1
+    assert {row[0] for row in rows} == {"-1", "1"}
+    assert rate(readers, OCT2017_SCHEME).readers == ("Ada",)
+
+
+def test_for_r_the_truth_is_reader_and_modality_truth():
+    # doAUCmrmc stops with "There is no truth modality" or "There is no truth reader" otherwise
+    readers = {"Ada": [read(0, C, C, confidence=5), read(1, N, N, confidence=2)]}
+    counts, rows = parsed(imrmc(readers, OCT2017_SCHEME, reads=For.R))
+    assert rows[:2] == [["truth", "1", "truth", "1"], ["truth", "2", "truth", "0"]]
+    assert (counts, rows[2:]) == (
+        parsed(imrmc(readers, OCT2017_SCHEME))[0],
+        parsed(imrmc(readers, OCT2017_SCHEME))[1][2:],
+    )
 
 
 @pytest.mark.parametrize("name", ["BEGIN DATA:", "NR: 99", "-1", "a,b,c,d", "x\nN0: 7", "<b>"])

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octtutor.core.case import Case, Deck
+from octtutor.core.counting import WhyNot, count_answers, those_that_count
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.disclosure import Audience
-from octtutor.core.quiz import Options, Trainee
+from octtutor.core.quiz import CaseOrder, Options, Trainee
 from octtutor.core.session import Discussion, Session
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.reports.progress_tables import exam_table
-from octtutor.stats.figures import weighted_error_by_patient
+from octtutor.stats.figures import balanced_mean
 from octtutor.testing import MemoryStore
 from octtutor.tutor.disclosing import disclose
 from octtutor.tutor.progress.exam_results import exam_results
@@ -25,6 +26,10 @@ from octtutor.tutor.progress.second_looks import second_looks
 from octtutor.tutor.progress.trainee_records import Records, as_readings
 from tests.conftest import Clock
 from tests.tutor.progress.histories import EXAM, LOOKS, NOW, C, D, M, N, attempt, keep_history, read
+
+
+def counted(answers, attempts=(), discussions=()):
+    return count_answers(answers, attempts, discussions)
 
 
 @pytest.fixture
@@ -41,30 +46,34 @@ def test_a_short_history_comes_out_as_counted_by_hand():
         read(4, D, None, timed_out=True, confidence=0),
         read(5, N, N),
     ]
-    found = progress(answers, [attempt()], NOW, {}, OCT2017_SCHEME)
+    found = progress(counted(answers, [attempt()]), [attempt()], NOW, {}, OCT2017_SCHEME)
     assert (found.answered, found.ungradable, found.timed_out) == (6, 1, 1)
-    assert (found.right.value, found.right.n) == (3 / 6, 6)
-    assert [point.accuracy.value for point in found.curve] == [1, 1 / 2, 2 / 3, 2 / 4, 2 / 5, 3 / 6]
+    assert found.left_out == {WhyNot.TIMED_OUT: 1}
+    assert (found.right.value, found.right.n) == (3 / 5, 5)
+    # of CNV 1 of 2, of DME 1 of 1, of NORMAL 0 of 1, then 1 of 2; the fourth class was timed out
+    assert found.balanced.value == pytest.approx((1 / 2 + 1 + 1 / 2) / 3)
+    assert [(point.case, point.accuracy.value) for point in found.curve] == [
+        (4, pytest.approx((1 / 2 + 1 + 0) / 3)),
+        (5, pytest.approx((1 / 2 + 1 + 1 / 2) / 3)),
+    ]
     sensitivity, specificity = found.per_class["CNV"]
     assert (sensitivity.value, sensitivity.n) == (1 / 2, 2)
     assert (specificity.value, specificity.n) == (1.0, 2)
-    assert found.weighted_error.value == 4 / 4
+    assert found.weighted_error.value == pytest.approx((4 / 2 + 0 + 0) / 3)
     assert found.weighted_error.n == 4
-    assert found.confusion[0].matrix.sum() == 4
-    assert found.confusion[0].matrix[0].tolist() == [1, 0, 0, 1]
+    assert found.confusion[0].matrix.sum() == 6
+    assert found.confusion[0].matrix[0].tolist() == [1, 0, 0, 1, 0, 0]
+    assert found.confusion[0].matrix[:, 4:].tolist() == [[0, 0], [0, 0], [0, 1], [1, 0]]
     assert found.mastery[C].recent[-1].right is False
-    assert {str(card.category) for card in found.due.cards} >= {"CNV", "CNV–NORMAL"}
+    assert {str(card.category) for card in found.due.cards} == {"CNV–NORMAL"}
 
 
 def test_the_weighted_errors_interval_is_over_patients_not_scans():
     answers = [read(n, C, N if n % 3 else C) for n in range(12)]
     patients = {item.answer.sha256: f"p{n // 4}" for n, item in enumerate(answers)}
-    found = progress(answers, [], NOW, patients, OCT2017_SCHEME).weighted_error
-    truth = np.zeros(12, np.int64)
-    choice = np.array([3 if n % 3 else 0 for n in range(12)], np.int64)
-    assert found == weighted_error_by_patient(
-        truth, choice, list(patients.values()), OCT2017_SCHEME.cost_rows
-    )
+    found = progress(counted(answers), [], NOW, patients, OCT2017_SCHEME).weighted_error
+    paid = np.array([4.0 if n % 3 else 0.0 for n in range(12)])
+    assert found == balanced_mean(paid, np.zeros(12, np.int64), list(patients.values()))
     assert "3 patients" in found.method
 
 
@@ -74,12 +83,12 @@ def test_confidence_that_was_not_asked_is_left_out_of_calibration():
         read(1, C, N, confidence=5),
         read(2, C, C, confidence=0),
     ]
-    found = progress(answers, [], NOW, {}, OCT2017_SCHEME).calibration
+    found = progress(counted(answers), [], NOW, {}, OCT2017_SCHEME).calibration
     assert found is not None
     assert found.n == 2
     assert found.levels[4].right.value == 0.5
     assert found.overconfidence.value == pytest.approx(0.5)
-    assert progress(answers[2:], [], NOW, {}, OCT2017_SCHEME).calibration is None
+    assert progress(counted(answers[2:]), [], NOW, {}, OCT2017_SCHEME).calibration is None
 
 
 def test_response_times_are_medians_of_blocks_right_and_wrong_apart_without_timeouts():
@@ -98,7 +107,9 @@ def test_response_times_are_medians_of_blocks_right_and_wrong_apart_without_time
 
 @pytest.mark.parametrize(("count", "blocks"), [(0, 0), (20, 1), (300, 15), (301, 8), (3000, 15)])
 def test_the_blocks_of_response_times_grow_and_stay_few(count: int, blocks: int):
-    found = progress([read(n, C, C) for n in range(count)], [], NOW, {}, OCT2017_SCHEME).times
+    found = progress(
+        counted([read(n, C, C) for n in range(count)]), [], NOW, {}, OCT2017_SCHEME
+    ).times
     assert len(found) == blocks
     assert sum(block.right.n for block in found) == count
 
@@ -113,10 +124,10 @@ def test_a_medians_interval_is_of_order_statistics():
 
 def test_from_thirty_answers_on_the_confusion_is_cut_into_thirds():
     answers = [read(n, C, N if n < 10 else C) for n in range(30)]
-    spans = progress(answers, [], NOW, {}, OCT2017_SCHEME).confusion
+    spans = progress(counted(answers), [], NOW, {}, OCT2017_SCHEME).confusion
     assert [(span.first, span.last) for span in spans] == [(1, 10), (11, 20), (21, 30)]
     assert [int(span.matrix[0, 3]) for span in spans] == [10, 0, 0]
-    assert len(progress(answers[:29], [], NOW, {}, OCT2017_SCHEME).confusion) == 1
+    assert len(progress(counted(answers[:29]), [], NOW, {}, OCT2017_SCHEME).confusion) == 1
 
 
 def test_second_looks_come_out_as_counted_by_hand():
@@ -159,6 +170,36 @@ def test_every_look_is_a_switch_or_none_and_the_balance_adds_up(made):
     assert switched == kinds
 
 
+def test_sure_that_a_scan_is_ungradable_is_no_overconfidence_and_no_slow_wrong_answer():
+    answers = [read(0, C, None, confidence=5, ms=60000), read(1, C, N, confidence=5, ms=2000)]
+    found = progress(counted(answers), [], NOW, {}, OCT2017_SCHEME)
+    assert found.calibration is not None
+    assert (found.calibration.n, found.calibration.overconfidence.n) == (1, 1)
+    assert found.times[0].wrong.value == 2.0
+
+
+def test_forty_readings_of_one_scan_are_one_reading_and_39_memories():
+    answers = [read(n, C, C, sha256="f" * 64) for n in range(40)]
+    found = progress(counted(answers), [], NOW, {}, OCT2017_SCHEME)
+    assert (found.answered, found.right.n, found.balanced.n) == (40, 1, 1)
+    assert (found.repeated.value, found.repeated.n) == (1.0, 39)
+    assert found.left_out == {WhyNot.REPEATED: 39}
+
+
+def test_practice_in_adaptive_order_counts_class_by_class_only():
+    # of C 8 of 10, of N 2 of 2: a plain share would say 10 of 12 = 83 %
+    answers = [read(n, C, C if n < 8 else N) for n in range(10)]
+    answers += [read(n, N, N) for n in (10, 11)]
+    practice = attempt(order=CaseOrder.ADAPTIVE)
+    found = progress(counted(answers, [practice]), [practice], NOW, {}, OCT2017_SCHEME)
+    assert found.right.value is None
+    assert found.balanced.value == pytest.approx((0.8 + 1) / 2)
+    assert found.left_out == {WhyNot.PRACTICE: 12}
+    assert found.per_class["CNV"][0].value == pytest.approx(0.8)
+    # the last five of each class: C's were right, right, right, wrong, wrong
+    assert found.curve[-1].accuracy.value == pytest.approx((3 / 5 + 1) / 2)
+
+
 def test_an_exam_says_score_pass_and_patients_read_before():
     practice = [read(n, C, C, attempt="p", sha256=f"s{n}") for n in range(2)]
     later = NOW + timedelta(days=1)
@@ -169,7 +210,7 @@ def test_an_exam_says_score_pass_and_patients_read_before():
     cases = [f"e{n}" for n in range(5)]
     exam = attempt("e", cases, options=EXAM, started_at=later, ended_at=later + timedelta(hours=1))
     patients = {"s0": "ada", "s1": "bob", "e0": "ada", "e1": "ada", "e2": "cy", "e3": "di"}
-    (result,) = exam_results([*practice, *taken], [attempt("p"), exam], patients)
+    (result,) = exam_results(counted([*practice, *taken]), [attempt("p"), exam], patients)
     assert (result.score.value, result.score.n) == (3 / 5, 5)
     assert result.passed is False
     assert result.seen_before == 2
@@ -181,7 +222,7 @@ def test_a_retest_shows_the_change_with_newcombes_interval():
     again = [read(n, C, C if n < 8 else N, attempt="r", sha256=f"b{n}") for n in range(10)]
     exam = attempt("e", [f"a{n}" for n in range(10)], options=EXAM)
     retest = attempt("r", [f"b{n}" for n in range(10)], options=EXAM, retest_of="e")
-    _, result = exam_results([*first, *again], [exam, retest], {})
+    _, result = exam_results(counted([*first, *again]), [exam, retest], {})
     assert result.passed is True
     assert result.change is not None
     assert result.change.value == pytest.approx(0.3)
@@ -191,21 +232,20 @@ def test_a_retest_shows_the_change_with_newcombes_interval():
 
 def test_the_answer_after_a_second_look_counts_in_an_exam():
     items = [read(0, C, N, attempt="e", model=C, second=C)]
-    (result,) = exam_results(items, [attempt("e", ["x"], options=EXAM)], {})
+    (result,) = exam_results(counted(items), [attempt("e", ["x"], options=EXAM)], {})
     assert result.score.value == 1.0
 
 
 def readings_of(items, attempts, discussions=()):
-    return as_readings(
-        disclose(Audience.READER, items, attempts, {}, discussions), attempts, discussions
-    )
+    told = disclose(Audience.READER, items, attempts, {}, discussions)
+    return those_that_count(as_readings(told, attempts, discussions))
 
 
 def test_an_exam_that_runs_gives_nothing_away():
     items = [read(0, C, C, attempt="e")]
     running = attempt("e", ["x"], options=EXAM, ended_at=None)
     assert readings_of(items, [running]) == ()
-    assert exam_results(items, [running], {}) == ()
+    assert exam_results(counted(items), [running], {}) == ()
     assert len(readings_of(items, [replace(running, ended_at=NOW)])) == 1
 
 
@@ -360,7 +400,11 @@ def test_discussed_cases_of_a_session_are_left_out_of_progress(kept, clock: Cloc
     store.start_attempt(attempt("k", cases, session="KKKKK", started_at=clock(), ended_at=None))
     for n, sha256 in enumerate(cases):
         store.record_answer(read(n, LABELS[n], C, attempt="k", sha256=sha256, at=clock()).answer)
-    assert records.of("t", False).answered == 3 + 1
+    found = records.of("t", False)
+    assert (found.answered, found.right.n) == (3 + 2, 3)
+    # the first case was discussed before; the second had been read before
+    assert found.left_out == {WhyNot.DISCUSSED: 1, WhyNot.REPEATED: 1}
+    assert (found.repeated.value, found.repeated.n) == (0, 1)
 
 
 def test_the_export_keeps_an_exams_truth_while_its_session_goes_on(clock: Clock):

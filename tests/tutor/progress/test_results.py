@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octtutor.core.answer import Answer, Answered
+from octtutor.core.counting import count_answers
 from octtutor.core.diagnosis import LABELS, Diagnosis, by_label, penalty
 from octtutor.core.disclosure import Audience
 from octtutor.core.prediction import Prediction
@@ -37,10 +38,10 @@ def answered(rows) -> tuple[Attempt, list[Answered]]:
 
 def test_score_errors_and_comparison_come_out_as_counted_by_hand():
     attempt, items = answered([(C, C, C), (C, N, C), (M, M, N), (D, N, N), (N, None, N)])
-    figures = results(attempt, items, OCT2017_SCHEME)
+    figures = results(attempt, count_answers(items, [attempt]), OCT2017_SCHEME)
     assert figures.right.value == 2 / 5
     assert figures.ungradable == 1
-    assert figures.matrix[0].tolist() == [1, 0, 0, 1, 0]
+    assert figures.matrix[0].tolist() == [1, 0, 0, 1, 0, 0]
     assert figures.matrix[3, 4] == 1
     assert figures.weighted_error.value == pytest.approx((0 + 4 + 0 + 1) / 4)
     assert figures.weighted_error.n == 4
@@ -68,7 +69,7 @@ rows = st.lists(
 @given(rows)
 def test_every_answer_is_counted_once_and_the_penalties_add_up(made):
     attempt, items = answered(made)
-    figures = results(attempt, items, OCT2017_SCHEME)
+    figures = results(attempt, count_answers(items, [attempt]), OCT2017_SCHEME)
     assert figures.matrix.sum() == len(made)
     assert np.trace(figures.matrix[:, :4]) == round((figures.right.value or 0) * len(made))
     graded = [penalty(truth, choice) for truth, choice, _ in made if choice]
@@ -113,7 +114,7 @@ def test_a_nickname_is_no_formula_in_a_spreadsheet(name: str):
 def test_a_card_is_drawn_of_any_answers(made):
     attempt, items = answered(made)
     card = results_card(
-        results(attempt, items, OCT2017_SCHEME),
+        results(attempt, count_answers(items, [attempt]), OCT2017_SCHEME),
         to_csv(attempt, disclose(Audience.READER, items, [attempt]), "x", LABELS),
         True,
     )
@@ -126,13 +127,15 @@ def test_a_card_is_drawn_of_any_answers(made):
 def test_an_empty_attempt_has_a_card_too():
     attempt, items = answered([])
     assert "No case was answered" in results_card(
-        results(attempt, items, OCT2017_SCHEME), "", False
+        results(attempt, count_answers(items, [attempt]), OCT2017_SCHEME), "", False
     )
 
 
 def test_a_perfect_reader_stands_at_the_scales_start():
     attempt, items = answered([(label, label, label) for label in LABELS])
-    card = results_card(results(attempt, items, OCT2017_SCHEME), "", False)
+    card = results_card(
+        results(attempt, count_answers(items, [attempt]), OCT2017_SCHEME), "", False
+    )
     assert "0.0 %" in card
     assert "0.4–10.5 %" in card
     assert Diagnosis.CNV in card

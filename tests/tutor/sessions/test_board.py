@@ -10,6 +10,7 @@ from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_kappa
 
 from octtutor.core.answer import Answer, Answered, SecondLook
 from octtutor.core.case import Case
+from octtutor.core.counting import WhyNot
 from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, CaseOrder, Options, Trainee
@@ -92,7 +93,7 @@ def test_an_empty_class_has_a_board_without_figures():
     assert empty.right.value is None
     assert empty.agreement.value is None
     assert empty.against_model is None
-    assert empty.matrix.shape == (4, 5)
+    assert empty.matrix.shape == (4, 6)
     assert empty.matrix.sum() == 0
     assert [line.waiting for line in empty.cases] == [0] * 6
 
@@ -160,28 +161,28 @@ def test_answers_after_a_discussion_are_counted_and_left_out_of_every_figure():
     talk = (Discussion("ABCDE", 5, later(150)),)  # the first reader answered in that very moment
     attempts, trainees, answers = class_of([C, M, D, N, C, N], [C, M, D, N, C, D])
     after = board(SESSION, attempts, trainees, answers, talk, CASES, OCT2017_SCHEME)
-    assert (after.answered, after.late) == (11, 1)
+    assert (after.answered, after.left_out) == (11, {WhyNot.DISCUSSED: 1})
     np.testing.assert_array_equal(after.matrix, before.matrix)
     assert after.right == before.right
     assert after.agreement == before.agreement
     late = after.cases[5]
-    assert (late.counts, late.late, late.waiting) == ((0, 0, 0, 1, 0), 1, 0)
-    assert [reading.late for reading in late.readings] == [False, True]
+    assert (late.counts, late.left_out, late.waiting) == ((0, 0, 0, 1, 0), 1, 0)
+    assert [reading.why_not for reading in late.readings] == [None, WhyNot.DISCUSSED]
     assert after.readers[1].finished
     assert after.readers[1].right.n == 5
 
 
-def test_an_answer_that_ran_out_of_time_is_not_right_and_no_ungradable():
+def test_an_answer_that_ran_out_of_time_has_a_column_of_its_own_and_no_other_figure():
     attempts, trainees, answers = class_of([C, M, D, U], [C, M, D, N])
     late = replace(answers[2].answer, choice=None, timed_out=True)
     answers[2] = replace(answers[2], answer=late)
     shown = board(SESSION, attempts, trainees, answers, (), CASES, OCT2017_SCHEME)
     assert shown.timed_out == 1
-    assert shown.matrix.sum() == 7
-    assert shown.matrix[:, 4].tolist() == [0, 0, 0, 1]
+    assert shown.matrix.sum() == 8
+    assert shown.matrix[:, 4:].tolist() == [[0, 0], [0, 0], [0, 1], [1, 0]]
     line = shown.cases[2]
-    assert (line.right.value, line.timed_out, sum(line.counts)) == (0.5, 1, 1)
-    assert shown.readers[0].right.value == 0.5
+    assert (line.right.value, line.timed_out, sum(line.counts)) == (1.0, 1, 1)
+    assert (shown.readers[0].right.value, shown.readers[0].timed_out) == (pytest.approx(2 / 3), 1)
 
 
 def test_the_second_look_is_no_reading_of_the_class():

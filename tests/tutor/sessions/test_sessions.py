@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from octtutor.core.answer import Answer
+from octtutor.core.counting import WhyNot
 from octtutor.core.diagnosis import Diagnosis
 from octtutor.core.quiz import Attempt, CaseOrder, Options, Trainee
 from octtutor.core.session import Session
@@ -314,7 +315,7 @@ def test_the_board_counts_what_came_before_the_discussion(sessions, opened, stor
     store.record_answer(answer(late, 0, clock))
     board = sessions.board(opened.code)
     assert {reader.name for reader in board.readers} == {"Ada", "Ben"}
-    assert (board.answered, board.late) == (1, 1)
+    assert (board.answered, board.left_out) == (1, {WhyNot.DISCUSSED: 1})
     assert len(board.cases) == 6
 
 

@@ -283,7 +283,7 @@ def test_a_case_is_revealed_with_the_class_the_model_and_its_map(handlers, code,
     again = handlers.room(code, HERE, shown)
     assert again.pictures is shown.pictures  # not drawn again
     assert "not counted: 1" in again.said
-    assert "Ben (after it was shown)" in again.said
+    assert "Ben (discussed)" in again.said
     handlers.hide(again)
     assert handlers.room(code, HERE, again).pictures == ""
 

@@ -1,0 +1,1 @@
+"""Figures of studies with several readers, and of the cases that they read."""
