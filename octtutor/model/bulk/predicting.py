@@ -39,7 +39,7 @@ from octtutor.model.network.card import Card, read_card
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.ood.judging import judge, look_at
 from octtutor.model.ood.ood_score import familiarity_fields, open_ood_detector
-from octtutor.model.serve.engine import KerasEngine
+from octtutor.model.serve.engine_choice import BY_ITSELF, EngineChoice, open_engine
 
 
 def predict_sources(
@@ -48,6 +48,7 @@ def predict_sources(
     progress: Progress | None = None,
     cluster: Cluster | None = None,
     slice_: int | None = None,
+    choice: EngineChoice = BY_ITSELF,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Answer scans.
 
@@ -57,6 +58,7 @@ def predict_sources(
         progress: called with (done, total).
         cluster: whose workers are to answer; web addresses are not for them.
         slice_: which B-scan of each volume is wanted, from 1; all by default.
+        choice: what is to run the network; a cluster's workers run it in Keras.
 
     Returns:
         A dictionary a readable scan (`source`, of a volume `name#k`; `label`, `probabilities` by
@@ -73,7 +75,7 @@ def predict_sources(
         found = [pair for source in sources for pair in _scans(source, stack)]
         chosen = [pair for pair in found if _is_chosen(pair[1], slice_)]
         members = [member for _, member in chosen]
-        make = send_answering(folder) if cluster else partial(Answering, folder)
+        make = send_answering(folder) if cluster else partial(Answering, folder, None, choice)
         answers, unreadable = [], []
         work = do_all(make, members, progress, cluster)
         card = read_card(folder)
@@ -98,6 +100,7 @@ def explain_path(
     against: Diagnosis | None = None,
     progress: Progress | None = None,
     slice_: int | None = None,
+    choice: EngineChoice = BY_ITSELF,
 ) -> dict[str, Any]:
     """Write a scan's map as an overlay, and as numbers where asked.
 
@@ -112,6 +115,7 @@ def explain_path(
         against: another class, whose overlay is put to the right of the first.
         progress: called with (done, total) by methods that take their time.
         slice_: which B-scan of a volume, from 1; the one in the middle by default.
+        choice: what is to run the network.
 
     Returns:
         What `predict_sources` gives of a scan; `explained` (the class), `against` (the other, or
@@ -123,7 +127,7 @@ def explain_path(
         ModelError: the model cannot be loaded.
     """
     picture, source = _read_one(str(image), slice_)
-    engine, detector = KerasEngine.open(folder), open_ood_detector(folder)
+    engine, detector = open_engine(folder, choice), open_ood_detector(folder)
     fed = engine.how.feed(picture)
     output = engine.run(fed.scan[None])
     seen = detector.measure(output.features)[0] if detector else None
