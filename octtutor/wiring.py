@@ -425,8 +425,9 @@ def serve(
             "'octtutor[mcp]'"
         )
     prepare_environment(settings)
-    from octtutor.ui.serving import check_port, serve_page
+    from octtutor.ui.serving import check_port, give_memory_back, serve_page
 
+    give_memory_back()
     check_port(host, port)
     folders, originals = settings.model_folders, ImageFolder(settings.images).picture
     choice = EngineChoice(settings.engine, makes=True)

@@ -1,7 +1,9 @@
 """Start the page's server, with the doors closed that Gradio leaves open."""
 
+import ctypes
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import gradio as gr
@@ -28,6 +30,9 @@ _UPLOAD = f"{_API}upload"
 _READING = ("GET", "HEAD")
 _CLOSED = ("/proxy=", "/monitoring", "/file=", "/file/")
 """This page's pictures travel as data; its file routes would reach what others upload."""
+_GLIBC = {-8: 2, -3: 2**20, -1: 2**20}
+"""glibc's M_ARENA_MAX: at most so many heaps; M_MMAP_THRESHOLD: blocks of so many bytes go back as
+soon as they are freed; M_TRIM_THRESHOLD: so does the end of a heap."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -113,6 +118,17 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sender
+
+
+def give_memory_back() -> None:
+    """Let this process give back what it frees; where the C library is another than glibc, nothing.
+
+    By itself glibc keeps a heap for each of many threads, and in each whatever was large once.
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        for setting, value in _GLIBC.items():
+            mallopt(setting, value)
 
 
 def check_port(host: str, port: int) -> None:

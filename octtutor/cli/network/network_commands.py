@@ -15,6 +15,7 @@ from octtutor.jobs.training_order import TrainingOrder
 from octtutor.model.explain.methods import DEFAULT_METHOD, METHODS
 from octtutor.model.network.backend import import_keras_quietly
 from octtutor.model.network.card import Card, read_card
+from octtutor.model.serve.engine_choice import EngineChoice
 from octtutor.model.training.recipes import settings_of
 from octtutor.model.training.recipes.features import HeadRecipe
 from octtutor.settings import DEFAULT
@@ -211,13 +212,13 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Answer scans: files, whole folders, or web addresses."""
-    import_keras_quietly()
     from octtutor.model.bulk.cluster import connected
     from octtutor.model.bulk.predicting import predict_sources
 
-    folder = find_folder(model, read_settings())
+    settings = read_settings()
+    folder, choice = find_folder(model, settings), EngineChoice(settings.engine)
     with progress_bar("predicting") as progress, connected(cluster) as workers:
-        answers, unreadable = predict_sources(folder, sources, progress, workers, slice_)
+        answers, unreadable = predict_sources(folder, sources, progress, workers, slice_, choice)
     for fault in unreadable:
         note(fault)
     if as_json:
@@ -250,14 +251,14 @@ def explain(
 ) -> None:
     """Show where the network looked: an overlay, and the map as numbers."""
     check_methods([method])
-    import_keras_quietly()
     from octtutor.model.bulk.predicting import explain_path
     from octtutor.model.explain.maps import COLOURS
 
     if colours not in COLOURS:
         expected = " or ".join(COLOURS)
         raise typer.BadParameter(f"expected {expected}, got {colours}", param_hint="--colours")
-    folder = find_folder(model, read_settings())
+    settings = read_settings()
+    folder, choice = find_folder(model, settings), EngineChoice(settings.engine)
     labels = read_card(folder).labels
     wanted, other = (
         read_class(label, "--label", labels),
@@ -267,7 +268,7 @@ def explain(
         raise typer.BadParameter("expected another class than --label", param_hint="--against")
     with progress_bar("explaining", "step") as progress:
         facts = explain_path(
-            folder, image, out, map_file, wanted, colours, method, other, progress, slice_
+            folder, image, out, map_file, wanted, colours, method, other, progress, slice_, choice
         )
     if as_json:
         print_json(facts)

@@ -16,12 +16,10 @@ from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import ScanPicture
 from octtutor.errors import BadScanError
 from octtutor.model.network.preprocess import FedScan
-from octtutor.model.network.pretrained import Backbone
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.ood.judging import PictureFacts, judge, look_at
 from octtutor.model.ood.ood_score import OodDetector, OodScore, open_ood_detector
-from octtutor.model.serve.engine import KerasEngine
-from octtutor.model.training.feature_cache import Filler, row_kind
+from octtutor.model.serve.engine_choice import IN_KERAS, EngineChoice, open_engine
 
 if TYPE_CHECKING:
     from octtutor.model.bulk.cluster import Cluster
@@ -114,9 +112,14 @@ class Work:
 class Answering(Work):
     """Answers scans with a model, and says what each picture is."""
 
-    def __init__(self, folder: Path, only: Container[str] | None = None) -> None:
-        """Load a model (see `KerasEngine.open`, `open_ood_detector`); `only`: files (SHA-256)."""
-        self.engine = KerasEngine.open(folder)
+    def __init__(
+        self,
+        folder: Path,
+        only: Container[str] | None = None,
+        choice: EngineChoice = IN_KERAS,
+    ) -> None:
+        """Load a model (see `open_engine`, `open_ood_detector`); `only`: files (SHA-256)."""
+        self.engine = open_engine(folder, choice)
         self.detector = open_ood_detector(folder)
         super().__init__(self._ready, lambda digest: only is None or digest in only)
 
@@ -145,20 +148,6 @@ def _found(chances: npt.NDArray[Any], seen: OodScore | None, ready: Ready) -> Fo
 def measure(detector: OodDetector | None, features: npt.NDArray[Any]) -> list[OodScore | None]:
     """Say how familiar scans are by their feature maps, float32 (n, h, w, c); None: nobody can."""
     return [None] * len(features) if detector is None else [*detector.measure(features)]
-
-
-class Featuring(Work):
-    """Asks a frozen backbone for the rows of the feature cache."""
-
-    def __init__(self, backbone: Backbone, pooled: bool, known: Container[str]) -> None:
-        """Take the backbone, the kind of row, and the SHA-256 of scans whose rows are there."""
-        self._filler = Filler(backbone, row_kind(backbone, pooled), BATCH)
-        how = backbone.how
-        super().__init__(lambda picture: Ready(how.feed(picture)), lambda one: one not in known)
-
-    def work(self, prepared: Pixels) -> npt.NDArray[Any]:
-        """Return rows, float16 (n, h, w, c), or (n, 1, 1, c) where pooled."""
-        return self._filler.rows(prepared)
 
 
 def do_all(

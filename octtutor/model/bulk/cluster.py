@@ -194,7 +194,7 @@ def _make_featuring(
     known: frozenset[str],
 ) -> "Work":
     import_keras_quietly()
-    from octtutor.model.bulk.batches import Featuring
+    from octtutor.model.bulk.feature_filling import Featuring
     from octtutor.model.network.backbones import build_backbone, settle
     from octtutor.model.network.pretrained import Backbone
 

@@ -1,16 +1,33 @@
 """Fill the feature cache from a source of scans, here or by a cluster's workers."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
+from octtutor.datasets.decode import Pixels
 from octtutor.datasets.sources import find_scans, open_source
-from octtutor.model.bulk.batches import Featuring, do_all
+from octtutor.model.bulk.batches import BATCH, Ready, Work, do_all
 from octtutor.model.bulk.cluster import Cluster, send_featuring
 from octtutor.model.network.pretrained import Backbone
 from octtutor.model.network.scan_set import Progress
-from octtutor.model.training.feature_cache import FeatureCache, Halves, row_kind
+from octtutor.model.training.feature_cache import FeatureCache, Filler, Halves, row_kind
+
+
+class Featuring(Work):
+    """Asks a frozen backbone for the rows of the feature cache."""
+
+    def __init__(self, backbone: Backbone, pooled: bool, known: Container[str]) -> None:
+        """Take the backbone, the kind of row, and the SHA-256 of scans whose rows are there."""
+        self._filler = Filler(backbone, row_kind(backbone, pooled), BATCH)
+        how = backbone.how
+        super().__init__(lambda picture: Ready(how.feed(picture)), lambda one: one not in known)
+
+    def work(self, prepared: Pixels) -> npt.NDArray[Any]:
+        """Return rows, float16 (n, h, w, c), or (n, 1, 1, c) where pooled."""
+        return self._filler.rows(prepared)
 
 
 def fill_cache(

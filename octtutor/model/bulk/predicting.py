@@ -38,7 +38,7 @@ from octtutor.model.network.card import Card, read_card
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.ood.judging import judge, look_at
 from octtutor.model.ood.ood_score import familiarity_fields, open_ood_detector
-from octtutor.model.serve.engine import KerasEngine
+from octtutor.model.serve.engine_choice import BY_ITSELF, EngineChoice, open_engine
 
 
 def predict_sources(
@@ -47,6 +47,7 @@ def predict_sources(
     progress: Progress | None = None,
     cluster: Cluster | None = None,
     slice_: int | None = None,
+    choice: EngineChoice = BY_ITSELF,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Answer scans.
 
@@ -56,6 +57,7 @@ def predict_sources(
         progress: called with (done, total).
         cluster: whose workers are to answer; web addresses are not for them.
         slice_: which B-scan of each volume is wanted, from 1; all by default.
+        choice: what is to run the network; a cluster's workers run it in Keras.
 
     Returns:
         A dictionary a readable scan (`source`, of a volume `name#k`; `label`, `probabilities` by
@@ -72,7 +74,7 @@ def predict_sources(
         found = [pair for source in sources for pair in _scans(source, stack)]
         chosen = [pair for pair in found if _is_chosen(pair[1], slice_)]
         members = [member for _, member in chosen]
-        make = send_answering(folder) if cluster else partial(Answering, folder)
+        make = send_answering(folder) if cluster else partial(Answering, folder, None, choice)
         answers, unreadable = [], []
         work = do_all(make, members, progress, cluster)
         card = read_card(folder)
@@ -97,6 +99,7 @@ def explain_path(
     against: str | None = None,
     progress: Progress | None = None,
     slice_: int | None = None,
+    choice: EngineChoice = BY_ITSELF,
 ) -> dict[str, Any]:
     """Write a scan's map as an overlay, and as numbers where asked.
 
@@ -111,6 +114,7 @@ def explain_path(
         against: another class, whose overlay is put to the right of the first.
         progress: called with (done, total) by methods that take their time.
         slice_: which B-scan of a volume, from 1; the one in the middle by default.
+        choice: what is to run the network.
 
     Returns:
         What `predict_sources` gives of a scan; `explained` (the class), `against` (the other, or
@@ -124,7 +128,7 @@ def explain_path(
     card = read_card(folder)
     named = [card.labels[card.index(one)] if one else None for one in (label, against)]
     picture, source = _read_one(str(image), slice_)
-    engine, detector = KerasEngine.open(folder), open_ood_detector(folder)
+    engine, detector = open_engine(folder, choice), open_ood_detector(folder)
     fed = engine.how.feed(picture)
     output = engine.run(fed.scan[None])
     seen = detector.measure(output.features)[0] if detector else None

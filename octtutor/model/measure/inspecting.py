@@ -149,6 +149,8 @@ class _Waiting:
 class _Seeing(Answering):
     """Answers scans, and keeps of the batch at hand what it takes to show and explain them."""
 
+    engine: KerasEngine
+
     def __init__(self, folder: Path, only: Container[str] | None) -> None:
         super().__init__(folder, only)
         self._small: list[Pixels] = []

@@ -31,8 +31,8 @@ class EngineChoice:
     """Whether a graph is made of a model of which nobody has tried to, in a process of its own."""
 
 
-BY_ITSELF = EngineChoice()
-"""Choose, and make nothing."""
+BY_ITSELF, IN_KERAS = EngineChoice(), EngineChoice(KERAS)
+"""Choose, and make nothing; and what measures and opens networks."""
 
 
 @dataclass(frozen=True, slots=True)

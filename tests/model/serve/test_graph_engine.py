@@ -20,7 +20,7 @@ from octtutor.model.serve.graph_engine import GraphEngine
 from octtutor.phantom import make
 from octtutor.settings import KERAS, OPENVINO
 from tests.browser.conftest import free_port
-from tests.conftest import MODEL, ROOT
+from tests.conftest import DECK, MODEL, ROOT
 from tests.model.folders import break_weights, make_model
 
 SCAN = make(LABELS[1], np.random.default_rng(2), (300, 300)).scan
@@ -148,3 +148,19 @@ def test_a_model_that_is_first_served_gets_its_graph_by_a_process_of_its_own(tmp
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.stdout.split() == ["openvino", "False"], result.stderr
     assert graph_fault(read_card(folder)) is None
+
+
+def test_predict_and_explain_answer_from_the_graph_without_tensorflow(tmp_path: Path):
+    scan = next(DECK.rglob("*.png"))
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from octtutor.model.bulk.predicting import explain_path, predict_sources\n"
+        "model, scan, out = map(Path, sys.argv[1:])\n"
+        "(answer,), _ = predict_sources(model, [str(scan)])\n"
+        "told = explain_path(model, scan, out)\n"
+        "print(answer['label'] == told['label'], told['evidence'], 'keras' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(MODEL), str(scan), str(tmp_path / "map.png")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.stdout.split() == ["True", "True", "False"], result.stderr
+    assert (tmp_path / "map.png").stat().st_size
