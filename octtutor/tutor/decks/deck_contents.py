@@ -67,5 +67,13 @@ class DeckContents:
             scheme = known.scheme.name
         naming = open_naming(self._schemes, scheme, meanings, skip_unknown)
         return import_scans(
-            self._store, self._images, path, self._clock, name, title, progress, naming
+            self._store,
+            self._images,
+            path,
+            self._clock,
+            name,
+            title,
+            progress,
+            naming,
+            self._schemes,
         )

@@ -14,7 +14,7 @@ from octtutor.datasets.decode import decode
 from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import part_facts
 from octtutor.datasets.schemes.naming import Naming
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME, SHIPPED, Schemes
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.datasets.volumes import VOLUME_SUFFIXES
 from octtutor.errors import BadInputError, BadScanError
@@ -54,6 +54,7 @@ def import_scans(
     title: str | None = None,
     progress: Progress | None = None,
     naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> Imported:
     """Import a folder, ZIP or tar in OCT2017 layout as a deck.
 
@@ -69,6 +70,7 @@ def import_scans(
         title: what people see; the name by default.
         progress: called with (done, total).
         naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
+        schemes: those at hand, of which a message names the one that fits best.
 
     Returns:
         What was done.
@@ -88,7 +90,7 @@ def import_scans(
                 f"Expected scans of the scheme {known.scheme.name!r}, which the deck {deck_name!r} "
                 f"has. Received {scheme.name!r}. Take another name with --as."
             )
-        scans = scans_of(members, path, naming)
+        scans = scans_of(members, path, naming, schemes)
         extras = _Extras(members)
         deck = known or Deck(deck_name, deck_name, False, False, clock())
         deck = replace(deck, scheme=scheme.stamp) if naming else deck
