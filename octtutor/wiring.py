@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from octtutor.datasets.images import ImageFolder
 from octtutor.datasets.public.registry import read_registry
 from octtutor.datasets.schemes.naming import Naming
-from octtutor.datasets.schemes.scheme_registry import Schemes
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.errors import SettingsError
 from octtutor.jobs.evaluating import Evaluations
 from octtutor.jobs.fetch_jobs import Fetches
@@ -178,11 +178,11 @@ def import_into(
     progress: Progress | None,
     naming: Naming | None = None,
     offered: bool | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> Imported:
     """Import scans as a deck (see `import_scans`)."""
-    return import_scans(
-        archive.store, archive.images, path, now, name, title, progress, naming, offered
-    )
+    where = archive.store, archive.images
+    return import_scans(*where, path, now, name, title, progress, naming, offered, schemes)
 
 
 def add_embedded_deck(archive: Archive) -> None:

@@ -30,11 +30,11 @@ PENALTY: tuple[tuple[int, ...], ...] = (
     (1, 1, 0, 1),
     (1, 1, 1, 0),
 )
-"""Kermany's cost of an answer: rows are the truth, columns the answer, both in LABELS order."""
+"""Kermany's cost of an answer: rows are the truth, columns the answer."""
 
 
 def by_label(values: Iterable[T]) -> dict[str, T]:
-    """Name four values, given in LABELS order, by their class."""
+    """Name four values, given in order of the classes, by their class."""
     return dict(zip(map(str, LABELS), values, strict=True))
 
 

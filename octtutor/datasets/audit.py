@@ -16,7 +16,7 @@ from octtutor.datasets.groups import group_near, near_pairs, thumbnail
 from octtutor.datasets.layout import Place
 from octtutor.datasets.member import Member
 from octtutor.datasets.schemes.naming import Naming, count_words, nearest_scheme
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME, SHIPPED, Schemes
 from octtutor.datasets.sources import find_scans, name_scans, open_source
 from octtutor.errors import BadScanError
 
@@ -39,6 +39,7 @@ def audit(
     against: Path | None = None,
     progress: Progress | None = None,
     naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> dict[str, Any]:
     """Look through a set of scans, and for what it shares with another.
 
@@ -47,6 +48,7 @@ def audit(
         against: a second set; without it the splits inside `path` are compared.
         progress: called with (done, total) for each set.
         naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
+        schemes: those at hand, of which the one that fits best is named.
 
     Returns:
         A dictionary ready for JSON: `files`, `patients`, `per_class`, `splits`, `duplicates`
@@ -69,7 +71,7 @@ def audit(
         "conflicts": _conflicts(scans),
         "unlabelled": [scan.name for scan in unlabelled],
         "unknown_words": dict(count_words((scan.name, scan.place) for scan in unlabelled)),
-        "nearest_scheme": nearest_scheme(words, naming) if unlabelled else "",
+        "nearest_scheme": nearest_scheme(words, naming, schemes) if unlabelled else "",
     }
     shared = report["shared"]
     faults = [report["unreadable"], report["conflicts"], report["unlabelled"]]

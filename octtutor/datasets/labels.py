@@ -16,7 +16,7 @@ from octtutor.datasets.layout import (
 from octtutor.errors import BadInputError
 
 _FILES = ("file", "filename", "file_name", "image", "image_name", "path", "scan", "name")
-_LABELS = ("label", "diagnosis", "class", "truth")
+_DIAGNOSES = ("label", "diagnosis", "class", "truth")
 _PATIENTS = ("patient", "patient_id", "subject")
 _SOURCES = ("source", "site", "device")
 _SLICES = ("slice", "bscan", "b-scan")
@@ -71,7 +71,7 @@ def read_labels(data: bytes, name: str) -> dict[str, TableRow]:
     columns = {(key or "").strip().lower(): key for key in (rows[0] if rows else {})}
     file, label, patient, source, slice_ = (
         next((columns[word] for word in words if word in columns), None)
-        for words in (_FILES, _LABELS, _PATIENTS, _SOURCES, _SLICES)
+        for words in (_FILES, _DIAGNOSES, _PATIENTS, _SOURCES, _SLICES)
     )
     if file is None or label is None:
         return {}

@@ -13,12 +13,13 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.decode import MIN_SIDE, Pixels, check_size, to_png
 from octtutor.datasets.layout import SPLITS
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadArchiveError, BadInputError, BadScanError
 from octtutor.limits import MAX_MEDMNIST_SCANS
 
+_KEYS = OCT2017_SCHEME.keys
 _NAMED = re.compile(r"octmnist", re.IGNORECASE)
 
 
@@ -85,9 +86,9 @@ class Arrays:
         if len(shape) != 3 or order or kind != np.uint8 or numbers.shape[:1] != shape[:1]:
             raise ValueError(f"{split} is no row of grey scans with labels")
         flat = numbers.reshape(shape[0], -1)
-        if flat.shape[1] != 1 or not np.isin(flat, range(len(LABELS))).all():
+        if flat.shape[1] != 1 or not np.isin(flat, range(len(_KEYS))).all():
             raise ValueError(f"the labels of {split} are not 0 to 3")
-        return Part(split, (shape[0], shape[1], shape[2]), tuple(LABELS[int(n)] for (n,) in flat))
+        return Part(split, (shape[0], shape[1], shape[2]), tuple(_KEYS[int(n)] for (n,) in flat))
 
     def _check(self) -> None:
         if not any(part.labels for part in self.parts):
@@ -95,9 +96,9 @@ class Arrays:
                 f"Expected OCTMNIST (train_images, train_labels, …). {self._name!r} holds other "
                 "arrays. Give a folder of images instead."
             )
-        if not _NAMED.search(self._name) and {*self._labels()} != {*LABELS}:
+        if not _NAMED.search(self._name) and {*self._labels()} != {*_KEYS}:
             raise BadInputError(
-                f"Expected OCTMNIST, with all of {', '.join(LABELS)}. {self._name!r} looks like "
+                f"Expected OCTMNIST, with all of {', '.join(_KEYS)}. {self._name!r} looks like "
                 "another set of MedMNIST. Name it octmnist….npz if it is not."
             )
         for part in self.parts:

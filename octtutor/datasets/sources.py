@@ -23,6 +23,7 @@ from octtutor.datasets.medmnist import Arrays, is_arrays
 from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import tell_facts
 from octtutor.datasets.schemes.naming import Naming, refuse_unknown
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.datasets.volumes import (
     IMAGE,
     Volume,
@@ -90,7 +91,10 @@ def find_scans(members: tuple[Member, ...], source: Path) -> list[Member]:
 
 
 def scans_of(
-    members: tuple[Member, ...], source: Path, naming: Naming | None = None
+    members: tuple[Member, ...],
+    source: Path,
+    naming: Naming | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> list[Member]:
     """Keep the scans, and refuse a source without any or without usable labels.
 
@@ -98,18 +102,21 @@ def scans_of(
         members: what `open_source` gave.
         source: where they came from, for the message.
         naming: the scheme whose words their labels are; None: the keys of oct2017 alone.
+        schemes: those at hand, of which a message names the one that fits best.
 
     Raises:
         BadInputError: there is no scan, or a scan has no known label.
     """
-    scans = name_scans(find_scans(members, source), naming)
+    scans = name_scans(find_scans(members, source), naming, schemes)
     unknown = [member for member in scans if member.place.label is None]
     if unknown:
-        raise refuse_unknown(unknown, scans, naming)
+        raise refuse_unknown(unknown, scans, naming, schemes)
     return scans
 
 
-def name_scans(scans: list[Member], naming: Naming | None) -> list[Member]:
+def name_scans(
+    scans: list[Member], naming: Naming | None, schemes: Schemes = SHIPPED
+) -> list[Member]:
     """Return scans with the labels that a naming gives, without those that it leaves out.
 
     Raises:
@@ -122,7 +129,7 @@ def name_scans(scans: list[Member], naming: Naming | None) -> list[Member]:
         return named
     known = [member for member in named if member.place.label is not None]
     if not known:
-        raise refuse_unknown(named, named, naming)
+        raise refuse_unknown(named, named, naming, schemes)
     return known
 
 

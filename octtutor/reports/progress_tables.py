@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from octtutor.core.counting import WhyNot
 from octtutor.core.schedule import FAST_MS, MASTERY_K, Mastery
+from octtutor.core.scheme import Scheme
 from octtutor.reports.markup import filled, hover, joined, library, paragraph
 from octtutor.reports.markup import swatch as swatch
 from octtutor.reports.plots import number
@@ -96,7 +97,7 @@ def due_table(progress: Progress, now: datetime) -> Markup:
     """Return each class with its mastery and when it is due; pairs with their date only."""
     lines: list[tuple[str, ...]] = [
         (
-            _HTML.named(key),
+            _HTML.named(key, progress.scheme.colours[key]),
             _mastery(progress.mastery[key]),
             _due_of(progress.due, key, now),
         )
@@ -135,25 +136,27 @@ def class_table(progress: Progress) -> Markup:
         found = progress.detection[label]
         shares = (with_interval(sensitivity), with_interval(specificity))
         plain = (with_interval(found.d_prime, "plain"), with_interval(found.criterion, "plain"))
-        lines.append((_HTML.named(label), *shares, *plain))
+        name = _HTML.named(label, progress.scheme.colours[label])
+        lines.append((name, *shares, *plain))
     note = f"{PROGRESS['classes_note']} {PROGRESS['detection_note']}"
     return Markup(_HTML.noted_table([PROGRESS[key] for key in heads], lines, note))
 
 
-def confusion_tables(spans: Sequence[Span], keys: Sequence[str]) -> Markup:
+def confusion_tables(spans: Sequence[Span], scheme: Scheme) -> Markup:
     """Return the confusion of the first and of the last stretch of the history."""
     shown = [spans[0], spans[-1]] if len(spans) > 1 else list(spans)
     tables = [
         confusion_table(
-            span.matrix, PROGRESS["span"].format(first=span.first, last=span.last), keys
+            span.matrix, PROGRESS["span"].format(first=span.first, last=span.last), scheme
         )
         for span in shown
     ]
     return Markup(_HTML.pair(tables, PROGRESS["confusion_note"]))
 
 
-def confusion_table(matrix: npt.NDArray[np.int64], caption: str, keys: Sequence[str]) -> Markup:
+def confusion_table(matrix: npt.NDArray[np.int64], caption: str, scheme: Scheme) -> Markup:
     """Return a confusion matrix, int64 (k, k + 2): the last ungradable and timed out."""
+    keys = scheme.keys
     names = [*keys, "U", "T"]
     lines = [
         (
@@ -165,7 +168,7 @@ def confusion_table(matrix: npt.NDArray[np.int64], caption: str, keys: Sequence[
         )
         for index, key in enumerate(keys)
     ]
-    return Markup(_HTML.confusion(caption, names, lines))
+    return Markup(_HTML.confusion(caption, names, lines, scheme.colours))
 
 
 def _shade(row: int, column: int, n: int, classes: int) -> str:
@@ -190,8 +193,10 @@ def calibration_words(calibration: Calibration | None) -> Markup:
 
 def second_look_words(looks: SecondLooks) -> Markup:
     """Say what seeing the model's answer changed, and whether it is relied on too much."""
+    other = SECOND["other_words"].format(n=looks.beside_other_words)
+    aside = paragraph(other) if looks.beside_other_words else Markup()
     if not looks.n:
-        return paragraph(PROGRESS["second_none"])
+        return aside or paragraph(PROGRESS["second_none"])
     before, after = hovered(looks.before), hovered(looks.after)
     both = filled(SECOND["before_after"], before=before, after=after)
     lines = [
@@ -204,7 +209,7 @@ def second_look_words(looks: SecondLooks) -> Markup:
     ]
     lines += [(SECOND[key], _of(figure)) for key, figure in _shares(looks)]
     head = joined([SECOND["looks"].format(n=looks.n), both], " ")
-    return Markup(_HTML.second_looks(head, lines, " ".join(reliance(looks))))
+    return Markup(_HTML.second_looks(head, lines, " ".join(reliance(looks)))) + aside
 
 
 def second_look_rows(looks: SecondLooks) -> list[Row]:

@@ -132,6 +132,8 @@ AXES: dict[str, str] = {
 
 SECOND: dict[str, str] = {
     "looks": "{n} second looks were taken after the model's answer.",
+    "other_words": "{n} second looks were taken beside a model that knows other diagnoses: what it "
+    "says stands for some here, and is neither right nor wrong. No figure counts them.",
     "before_after": "Right before: {before}. Right after: {after}.",
     "wrong_to_right": "From wrong to right",
     "right_to_wrong": "From right to wrong",

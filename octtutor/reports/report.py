@@ -93,6 +93,6 @@ def _percent(low: float, high: float) -> str:
 def second_look_part(looks: SecondLooks) -> Markup:
     """Return what second looks brought; empty where there were none."""
     if not looks.n:
-        return Markup()
+        return second_look_words(looks) if looks.beside_other_words else Markup()
     plot = svg_of(second_looks_plot(looks), "second")
     return second_look_words(looks) + plot + figure_table(second_look_rows(looks))

@@ -107,7 +107,7 @@ def _session_parts(gathered: Gathered, board: Board) -> list[Part]:
     return [
         (REPORT["summary"], figure_table(summary) + late),
         (REPORT["readers"], _reader_table(board)),
-        (REPORT["confusion"], confusion_table(board.matrix, "", board.scheme.keys) + note),
+        (REPORT["confusion"], confusion_table(board.matrix, "", board.scheme) + note),
         (REPORT["hardest"], _case_table(board.hardest, board.scheme)),
         (REPORT["against"], _against(board.against_model)),
         (REPORT["error"], errors_table([(REPORT["class_error"], error)], board.scheme)),

@@ -95,8 +95,7 @@ def _trainee_parts(progress: Progress, now: datetime) -> list[Part]:
         ),
         (
             PROGRESS["confusion"],
-            confusion_tables(spans, scheme.keys)
-            + (_over_time(spans, scheme) if len(spans) > 1 else ""),
+            confusion_tables(spans, scheme) + (_over_time(spans, scheme) if len(spans) > 1 else ""),
         ),
         (
             PROGRESS["calibration"],

@@ -53,11 +53,12 @@ def import_(
     from octtutor.wiring import import_into, open_archive, open_schemes, read_settings
 
     settings = read_settings()
-    naming = open_naming(open_schemes(settings), scheme, meanings or (), skip_unknown)
+    schemes = open_schemes(settings)
+    naming = open_naming(schemes, scheme, meanings or (), skip_unknown)
     archive = open_archive(settings)
     try:
         with progress_bar("importing") as progress:
-            done = import_into(archive, path, name, title, progress, naming, offer)
+            done = import_into(archive, path, name, title, progress, naming, offer, schemes)
     finally:
         archive.store.close()
     for fault in done.unreadable:
@@ -170,7 +171,7 @@ def audit(
     schemes = open_schemes(read_settings())
     naming = open_naming(schemes, scheme, meanings or (), skip_unknown)
     with progress_bar("looking") as progress:
-        report = look_through(path, against, progress, naming)
+        report = look_through(path, against, progress, naming, schemes)
     if as_json:
         print_json(report)
     else:
@@ -207,7 +208,7 @@ def draw(
                 "patient": member.place.patient or "",
                 "name": member.name,
             }
-            for member in scans_of(members, path, naming)
+            for member in scans_of(members, path, naming, schemes)
         ]
     drawn = draw_listing(
         rows, per_class, seed, naming.scheme.keys if naming else OCT2017_SCHEME.keys

@@ -72,7 +72,7 @@ def refuse_unknown(
     unknown: Sequence[Member],
     scans: Sequence[Member],
     naming: Naming | None,
-    schemes: Schemes = SHIPPED,
+    schemes: Schemes,
 ) -> BadInputError:
     """Return the error of scans without a known label: which words, how often, and what fits.
 

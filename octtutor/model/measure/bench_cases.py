@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS, Diagnosis
+from octtutor.core.diagnosis import Diagnosis
 from octtutor.datasets.decode import Pixels, decode, read_scan
 from octtutor.datasets.layout import is_scan
 from octtutor.datasets.member import Member
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.datasets.sources import find_scans, open_source
 from octtutor.errors import BadInputError, BadScanError
 from octtutor.phantom import make
@@ -28,8 +29,8 @@ _ENDINGS = ("", "_mask", "-mask", "_seg")
 class BenchCase:
     """A scan to explain.
 
-    `lesion` is bool (height, width), None where nobody drew one; `label` an index into LABELS,
-    None where the model's answer is to be explained.
+    `lesion` is bool (height, width), None where nobody drew one; `label` an index into oct2017's
+    keys, None where the model's answer is to be explained.
     """
 
     name: str
@@ -55,7 +56,7 @@ class CaseSource:
 def phantom_cases(limit: int | None, seed: int) -> CaseSource:
     """Return the embedded deck's phantoms with a lesion, with more drawn by the seed past those."""
     with (DECK / "cases.csv").open(encoding="utf-8", newline="") as lines:
-        table = [row for row in csv.DictReader(lines) if row["label"] != Diagnosis.NORMAL]
+        table = [row for row in csv.DictReader(lines) if row["label"] != OCT2017_SCHEME.normal]
     order = np.random.default_rng([seed, 0]).permutation(len(table))[:limit]
     more = max(0, (limit or 0) - len(table))
 
@@ -63,13 +64,17 @@ def phantom_cases(limit: int | None, seed: int) -> CaseSource:
         for index in order:
             row = table[index]
             lesion = read_scan(DECK / row["mask"]) > 0
-            label = LABELS.index(Diagnosis(row["label"]))
+            label = OCT2017_SCHEME.index(row["label"])
             yield BenchCase(
                 row["file"], row["patient"], read_scan(DECK / row["file"]), lesion, label
             )
         for index in range(more):
-            label = index % (len(LABELS) - 1)
-            drawn = make(LABELS[label], np.random.default_rng([seed, 3, index]), (496, 512))
+            label = index % (len(OCT2017_SCHEME.keys) - 1)
+            drawn = make(
+                Diagnosis(OCT2017_SCHEME.keys[label]),
+                np.random.default_rng([seed, 3, index]),
+                (496, 512),
+            )
             if drawn.mask.any():
                 yield BenchCase(
                     f"drawn {index}", f"drawn {index}", drawn.scan, drawn.mask > 0, label
@@ -129,7 +134,7 @@ def _read_case(
         left_out["empty_mask"].append(member.name)
         return None
     known = member.place
-    label = None if known.label is None else LABELS.index(known.label)
+    label = None if known.label is None else OCT2017_SCHEME.index(known.label)
     return BenchCase(member.name, known.patient or member.name, scan, lesion, label)
 
 

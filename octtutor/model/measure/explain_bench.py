@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from octtutor.core.diagnosis import LABELS
+from octtutor.core.scheme import OCT2017
 from octtutor.datasets.decode import Pixels
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.errors import BadInputError
 from octtutor.model.explain.methods import DEFAULT_METHOD, METHODS, explain, find_method
 from octtutor.model.measure.bench_cases import (
     BenchCase,
@@ -99,6 +101,11 @@ def bench_explain(
     """
     for name in methods:
         find_method(name)
+    if engine.card.scheme != OCT2017:
+        raise BadInputError(
+            f"Expected a model of the scheme {OCT2017.name!r}, which phantoms and their masks are "
+            f"of. {engine.card.name!r} has {engine.card.scheme.name!r}. Choose another."
+        )
     with_masks = data is None or masks is not None or (data / "masks").is_dir()
     source = (
         phantom_cases(limit, seed) if data is None else scan_cases(data, masks, label, limit, seed)
@@ -139,7 +146,7 @@ def _measure(
     right: list[bool] = []
     for case in source.cases:
         answer = int(engine.run(engine.prepare(case.scan)[None]).probabilities.argmax())
-        figures = LABELS.index(label) if label else case.label
+        figures = OCT2017_SCHEME.index(label) if label else case.label
         wanted = answer if figures is None else figures
         shift = (int(rng.integers(-SHIFT, SHIFT + 1)), int(rng.integers(-SHIFT, SHIFT + 1)))
         for name, made in makers.items():
@@ -200,7 +207,7 @@ def curves(engine: KerasEngine, scan: Pixels, level: Floats, label: int) -> tupl
         engine: the network.
         scan: uint8 (height, width).
         level: its map, float32 (height, width).
-        label: index into LABELS.
+        label: index into oct2017's keys.
 
     Returns:
         Deletion (places become the scan's median grey) and insertion (places become sharp in a
@@ -259,7 +266,7 @@ def _per_class(row: Row) -> dict[str, Any]:
     figures = {}
     for index in sorted(set(row.labels)):
         mine = np.array(row.labels) == index
-        figures[str(LABELS[index])] = {
+        figures[OCT2017_SCHEME.keys[index]] = {
             "pointing_game": float(np.array(row.hits)[mine].mean()),
             "energy_ratio": float(np.median(np.array(row.ratios)[mine])),
             "n": int(mine.sum()),

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor import __version__
-from octtutor.core.diagnosis import LABELS
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadArchiveError, BadInputError, ModelError
 from octtutor.limits import MAX_HEAD_BYTES, MAX_MODEL_BYTES, MAX_MODEL_ENTRIES, MAX_MODEL_FILES
 from octtutor.model.graph.graph_file import GRAPH, NUMBERS
@@ -64,7 +64,7 @@ _SETTINGS: tuple[dict[str, Any], ...] = (
     {"activation": "relu"},
     {},
     {},
-    {"units": len(LABELS), "use_bias": True, "activation": "softmax"},
+    {"units": len(OCT2017_SCHEME.keys), "use_bias": True, "activation": "softmax"},
 )
 """What decides the forward pass of the article's head, layer by layer."""
 
@@ -177,7 +177,7 @@ def _import_head(source: Path, target: Path, weights: str) -> Card:
 def _card(name: str, backbone: dict[str, str], head: ImportedHead, notes: list[str]) -> Card:
     return Card(
         name=name,
-        labels=tuple(map(str, LABELS)),
+        labels=OCT2017_SCHEME.keys,
         input_size=SIZE,
         preprocessing=Preprocessing(SIZE, "1/255", KEPT).as_facts(),
         backbone=backbone,

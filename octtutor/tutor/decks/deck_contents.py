@@ -84,6 +84,7 @@ class DeckContents:
             progress,
             naming,
             True if offered else None if known else False,
+            self._schemes,
         )
 
     def offer(self, name: str, offered: bool) -> Deck:

@@ -14,7 +14,7 @@ from octtutor.datasets.decode import decode
 from octtutor.datasets.member import Member
 from octtutor.datasets.scan_picture import part_facts
 from octtutor.datasets.schemes.naming import Naming
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME, SHIPPED, Schemes
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.datasets.volumes import VOLUME_SUFFIXES
 from octtutor.errors import BadInputError, BadScanError
@@ -55,6 +55,7 @@ def import_scans(
     progress: Progress | None = None,
     naming: Naming | None = None,
     offered: bool | None = None,
+    schemes: Schemes = SHIPPED,
 ) -> Imported:
     """Import a folder, ZIP or tar in OCT2017 layout as a deck.
 
@@ -72,6 +73,7 @@ def import_scans(
         naming: the scheme whose words the labels are; None: the keys of oct2017 alone.
         offered: whether trainees may choose the deck; None: a new one they may, one that is there
             stays as it is.
+        schemes: those at hand, of which a message names the one that fits best.
 
     Returns:
         What was done.
@@ -91,7 +93,7 @@ def import_scans(
                 f"Expected scans of the scheme {known.scheme.name!r}, which the deck {deck_name!r} "
                 f"has. Received {scheme.name!r}. Take another name with --as."
             )
-        scans = scans_of(members, path, naming)
+        scans = scans_of(members, path, naming, schemes)
         extras = _Extras(members)
         deck = known or Deck(deck_name, deck_name, False, False, clock())
         deck = deck if offered is None else replace(deck, offered=offered)

@@ -7,6 +7,7 @@ from octtutor.core.answer import Answer
 from octtutor.core.case import Case, Deck
 from octtutor.core.quiz import Attempt, CaseOrder, Trainee
 from octtutor.core.schedule import Mastery, mastery, of_scheme
+from octtutor.core.scheme import Scheme
 from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.errors import BadInputError
 from octtutor.store.contract import Store
@@ -135,9 +136,13 @@ class Practice(CaseAnswering, CaseRevealing):
         history = of_scheme(history, history[-1].scheme) if history else ()
         return history, due(history, self._clock())
 
+    def scheme_learned(self, history: Sequence[Answer]) -> Scheme:
+        """Return the list of diagnoses of what was read last, of a history that is not empty."""
+        return self._schemes.of(history[-1].scheme)
+
     def mastery(self, history: Sequence[Answer]) -> dict[str, Mastery]:
         """Return how far each class is mastered, by answers of one scheme; empty without any."""
-        return mastery(history, self._schemes.of(history[-1].scheme).keys) if history else {}
+        return mastery(history, self.scheme_learned(history).keys) if history else {}
 
     def is_examined(self, trainee_id: str) -> bool:
         """Whether an exam of a trainee runs, or one that their class still reads."""

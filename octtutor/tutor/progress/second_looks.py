@@ -31,11 +31,15 @@ class SecondLooks:
     """Of the wrong answers beside a wrong model that said something else: took what it said."""
     kept_wrong: Figure
     """Of the wrong answers beside a right model: did not become right."""
+    beside_other_words: int = 0
+    """Looks at a model that answers in another scheme's words: neither right nor wrong, so that
+    nothing else here counts them."""
 
 
 def second_looks(answers: Iterable[Answered]) -> SecondLooks:
     """Count what second looks changed; an answer without one, or without a model's, is left out."""
-    looks = [look for item in answers if (look := _look(item))]
+    items = list(answers)
+    looks = [look for item in items if (look := _look(item))]
     beside_right = [look for look in looks if look.model_right]
     beside_wrong = [look for look in looks if not look.model_right]
     could_follow = [look for look in beside_wrong if not look.right and not look.agreed_before]
@@ -51,6 +55,10 @@ def second_looks(answers: Iterable[Answered]) -> SecondLooks:
         gave_up=_share(not look.right_after for look in beside_wrong if look.right),
         followed=_share(look.agrees for look in could_follow),
         kept_wrong=_share(not look.right_after for look in beside_right if not look.right),
+        beside_other_words=sum(
+            item.looked is not None and item.comparable is None and not item.answer.timed_out
+            for item in items
+        ),
     )
 
 

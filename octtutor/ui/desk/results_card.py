@@ -4,7 +4,7 @@ import base64
 
 from markupsafe import Markup
 
-from octtutor.reports.markup import hover, joined, library, paragraph
+from octtutor.reports.markup import hover, joined, library, palette, paragraph
 from octtutor.reports.progress_tables import left_out_words
 from octtutor.reports.published_readers import published_errors
 from octtutor.stats.intervals import Figure, wilson
@@ -35,7 +35,8 @@ def results_card(results: Results, csv: str, synthetic: bool, more: str = "") ->
         _you_and_model(results),
     )
     note = paragraph(RESULTS["synthetic"], "note") if synthetic else ""
-    return _card(_score(results), Markup(more), figures, note, _download(csv))
+    colours = palette(".results", results.scheme)
+    return _card(colours, _score(results), Markup(more), figures, note, _download(csv))
 
 
 def _card(*parts: str) -> Markup:

@@ -1,6 +1,6 @@
 """The tab Practise: what is due, the choice of a practice, and the door to a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,10 @@ class PractiseHandlers:
         if trainee_id is None:
             return Home(paragraph(START["due_none"], "due"), False, "", False)
         history, due = self._practice.due(trainee_id)
-        dots = mastery_html(self._practice.mastery(history)) if history else ""
+        dots = ""
+        if history:
+            colours = self._practice.scheme_learned(history).colours
+            dots = mastery_html(self._practice.mastery(history), colours)
         return Home(due_html(due), bool(due.now), dots, self._desk.has_results(browser))
 
     def start(
@@ -328,9 +331,9 @@ def due_html(due: Due) -> Markup:
     return paragraph(START["due_none"], "due")
 
 
-def mastery_html(known: dict[Any, Mastery]) -> Markup:
-    """Draw the last answers of each class as dots, with the same in words."""
-    lines = [(key, _dots(each), each.mastered) for key, each in known.items()]
+def mastery_html(known: dict[str, Mastery], colours: Mapping[str, str]) -> Markup:
+    """Draw the last answers of each class as dots in its colour, with the same in words."""
+    lines = [(key, _dots(each), each.mastered, colours[key]) for key, each in known.items()]
     title = START["mastery"].format(k=MASTERY_K)
     hint = START["mastery_hint"].format(seconds=FAST_MS // 1000)
     return Markup(_HTML.mastery(title, lines, START["mastered"], hint))

@@ -163,7 +163,7 @@ class ProgressHandlers:
             _titled("due", due_words(progress.due, now) + due_table(progress, now)),
             _titled("curve", _note("curve_note")),
             _scroll(class_table(progress)),
-            _scroll(confusion_tables(progress.confusion, progress.scheme.keys))
+            _scroll(confusion_tables(progress.confusion, progress.scheme))
             + _confusion_note(progress),
             calibration_words(progress.calibration),
             _note("times_note"),

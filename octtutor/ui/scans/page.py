@@ -8,8 +8,8 @@ import gradio as gr
 from markupsafe import Markup
 
 from octtutor.core.case import Deck, DeckSummary
-from octtutor.core.diagnosis import LABELS
 from octtutor.core.scheme import OCT2017
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.reports.citing import cited_html
 from octtutor.reports.markup import library, paragraph
@@ -303,7 +303,9 @@ def decks_table(decks: Sequence[DeckSummary]) -> Markup:
     """Return the decks as an HTML table: scans, scans of each class, patients."""
     if not decks:
         return paragraph(SCANS["none"])
-    table = Markup(_HTML.decks(SCANS, LABELS, [_deck_line(summary) for summary in decks]))
+    table = Markup(
+        _HTML.decks(SCANS, OCT2017_SCHEME.keys, [_deck_line(summary) for summary in decks])
+    )
     return table + cited_html(one.deck for one in decks)
 
 
@@ -316,7 +318,7 @@ def _deck_line(summary: DeckSummary) -> dict[str, Any]:
     said = deck.source or not is_usual
     marks += [SCANS["scheme"].format(name=deck.scheme.name)] if said else []
     marks += [] if is_usual else [f"{key} {n}" for key, n in summary.per_class.items()]
-    counts = [summary.per_class.get(label, 0) if is_usual else "–" for label in LABELS]
+    counts = [summary.per_class.get(label, 0) if is_usual else "–" for label in OCT2017_SCHEME.keys]
     return {
         "name": _named(deck),
         "marks": ", ".join(marks),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from octtutor.datasets.schemes.naming import Naming, read_meanings
-from octtutor.datasets.schemes.scheme_registry import SHIPPED
+from octtutor.datasets.schemes.scheme_registry import SHIPPED, Schemes
 from octtutor.datasets.sources import open_source, scans_of
 from octtutor.errors import BadInputError
 
@@ -45,6 +45,34 @@ def test_unknown_words_are_counted_and_the_nearest_scheme_is_named(folder: Path)
         labels(folder, Naming(OCTDL))
     assert "Received 3 of 7 without a known label: MH 3," in str(within.value)
     assert "--scheme" not in str(within.value)
+
+
+def test_a_scheme_of_ones_own_is_named_where_it_fits_best(folder: Path, tmp_path: Path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "clinic.toml").write_text(MINE)
+    with open_source(folder) as members, pytest.raises(BadInputError) as caught:
+        scans_of(members, folder, None, Schemes(own))
+    assert "import with --scheme clinic" in str(caught.value)
+
+
+MINE = """
+title = "Our clinic"
+version = 1
+
+[[diagnosis]]
+key = "HOLE"
+name = "macular hole"
+synonyms = ["MH", "early AMD", "RVO", "CNV"]
+colour = "#e69f00"
+shape = "circle"
+
+[[diagnosis]]
+key = "REST"
+name = "the rest"
+colour = "#56b4e9"
+shape = "square"
+"""
 
 
 def test_unknown_words_can_be_left_out_but_not_all(folder: Path):

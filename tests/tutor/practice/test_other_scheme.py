@@ -22,6 +22,7 @@ from octtutor.datasets.schemes.scheme_registry import (
     Schemes,
 )
 from octtutor.errors import BadInputError
+from octtutor.reports.progress_tables import second_look_words
 from octtutor.tutor.decks.deck_import import import_scans
 from octtutor.tutor.exams.quiz_building import build_quiz
 from octtutor.tutor.exams.quizzes import Quizzes
@@ -31,12 +32,13 @@ from octtutor.tutor.progress.results import results, to_csv
 from octtutor.tutor.progress.second_looks import second_looks
 from octtutor.tutor.progress.trainee_records import Records
 from octtutor.tutor.sessions.class_sessions import Sessions
+from octtutor.ui.desk.results_card import results_card
 from octtutor.ui.desk.views import look_view, question_view, reveal_view
 from octtutor.ui.sessions.views import pictures_view
 from tests.conftest import write_scans
 
 OCTDL = SHIPPED.get("octdl")
-KEYS = OCTDL.keys
+KEYS, COLOURS = OCTDL.keys, OCTDL.colours
 
 
 @pytest.fixture
@@ -75,6 +77,8 @@ def test_figures_have_the_eight_and_the_records_say_whose_they_are(practice, rea
     found = results(attempt, count_answers(answers, [attempt]), OCTDL)
     assert found.matrix.shape == (8, 10)
     assert tuple(found.per_class) == KEYS
+    card = results_card(found, "", synthetic=False)
+    assert all(f".results .{k.lower()} {{ --class: {c}; }}" in card for k, c in COLOURS.items())
     assert found.weighted_error.value == 1 / 16
     progress = Records(store, clock).of(read[0], synthetic=False)
     assert tuple(progress.mastery) == tuple(progress.detection) == KEYS
@@ -154,6 +158,8 @@ def test_a_mapped_second_look_tells_no_truth_and_is_in_no_figure(practice, store
     (item,) = practice.answers(*whose)[1]
     assert item.looked is not None
     assert second_looks([item]).n == 0
+    said = second_look_words(second_looks([item]))
+    assert "1 second looks were taken beside a model that knows other diagnoses" in said
 
 
 def test_a_mapped_answer_is_kept_and_never_right_or_wrong(practice, read, store, clock):

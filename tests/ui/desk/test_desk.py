@@ -11,6 +11,7 @@ import pytest
 
 from octtutor.core.diagnosis import LABELS
 from octtutor.core.verdict import ScanVerdict, Standing, Verdict
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.decks.deck_import import EMBEDDED, import_scans
 from octtutor.tutor.decks.endless import Endless
@@ -496,7 +497,7 @@ def test_due_and_mastery_are_drawn_of_nothing(clock):
     from octtutor.tutor.practice.spaced_repetition import due
 
     known = mastery([], LABELS)
-    assert mastery_html(known).count("·····") == 4
+    assert mastery_html(known, OCT2017_SCHEME.colours).count("·····") == 4
     assert "comes due again" in due_html(due([], clock()))
 
 

@@ -12,9 +12,9 @@ from octtutor.core.case import Case
 from octtutor.core.diagnosis import LABELS, Diagnosis, by_label
 from octtutor.core.prediction import Prediction
 from octtutor.core.region import Region
-from octtutor.core.scheme import OCT2017
+from octtutor.core.scheme import OCT2017, SchemeVersion
 from octtutor.datasets.images import ImageFolder
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
+from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME, Schemes
 from octtutor.errors import BadInputError, ModelError
 from octtutor.phantom.anatomy import Layer
 from octtutor.store.sql import SqlStore
@@ -31,6 +31,17 @@ from octtutor.ui.learn.texts import LAYERS, PAIRS, caption
 from octtutor.ui.shared.diagnosis_texts import CHAPTERS, SOURCES
 from tests.conftest import DECK, ROOT, Clock
 
+CLINIC = "title = 'Ours'\nversion = 1\n" + "".join(
+    f"[[diagnosis]]\nkey = '{key}'\nname = 'name of {key}'\n"
+    f"colour = '{colour}'\nshape = '{shape}'\n"
+    for key, colour, shape in (
+        ("NORMAL", "#123456", "circle"),
+        ("CNV", "#654321", "square"),
+        ("DRUSEN", "#aa0000", "triangle"),
+        ("DME", "#00aa00", "star"),
+    )
+)
+"""A scheme without any text."""
 STYLES = ROOT / "octtutor" / "ui" / "learn" / "assets" / "learn.css"
 
 
@@ -81,9 +92,14 @@ def atlas(tmp_path_factory: pytest.TempPathFactory):
     store.put_deck(theirs)
     store.add_cases("theirs", store.cases_of(EMBEDDED))
     store.put_deck(replace(theirs, name="nameless", synthetic=False))
+    store.put_deck(replace(theirs, name="clinics", scheme=SchemeVersion("clinic", 1)))
+    store.add_cases("clinics", store.cases_of(EMBEDDED))
+    own = home / "schemes"
+    own.mkdir()
+    (own / "clinic.toml").write_text(CLINIC)
     cases = store.cases_of(EMBEDDED)
     store.add_cases("nameless", [replace(c, synthetic=False, patient=c.name) for c in cases])
-    yield lambda shelf: Atlas(store, images, shelf)
+    yield lambda shelf: Atlas(store, images, shelf, schemes=Schemes(own))
     store.close()
 
 
@@ -319,3 +335,20 @@ def test_the_examples_are_closed_while_an_exam_runs(handlers):
     handlers.refuse_in_exam({"id": "examined"}, LAYERS_TOPIC)
     for browser in (None, {"id": "another"}, {"id": 5}):
         handlers.refuse_in_exam(browser, LABELS[0])
+
+
+def test_a_scheme_without_texts_says_so_and_shows_examples(handlers: LearnHandlers):
+    assert [key for _, key in handlers.topics("clinics")] == [
+        LAYERS_TOPIC, "NORMAL", "CNV", "DRUSEN", "DME",
+    ]  # fmt: skip
+    body = unescape(handlers.body("CNV", "clinics", 0))
+    assert "The scheme clinic says nothing of how CNV looks. Here are examples." in body
+    assert "name of CNV" in body
+    assert body.count("<figure class='example") == 6
+    assert "label:nth-of-type(2) { --class: #123456; }" in body
+    assert not any(text in body for text in CHAPTERS["CNV"].what)
+
+
+def test_a_model_of_other_diagnoses_is_not_asked_for_maps(handlers: LearnHandlers, shelf: Shelf):
+    (note,) = handlers.maps("CNV", "clinics", 0)
+    assert "knows the diagnoses of oct2017, not those of clinic" in note
