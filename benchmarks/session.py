@@ -1,11 +1,13 @@
 """A session with many trainees at once, over HTTP against a real server on this machine.
 
-    python benchmarks/session.py [--trainees 60] [--cases 10] [--think 0 8] [--json]
+    python benchmarks/session.py [--trainees 60] [--cases 10] [--think 0 8] [--by events] [--json]
 
 Starts `octtutor serve` with a home of its own, opens a session for each think time, and lets
-trainees join and answer with the page's own events, as browsers do. Each page asks every three
-seconds how the session stands, and an educator's board every two, as the real ones do. The time
-from sending an answer to having its reveal is measured. All share this machine with the server.
+trainees join and answer by the desk's plain routes, fetching scans and the first map as browsers
+do; with `--by events` by Gradio's events. Each page asks every three seconds how the session
+stands, and an educator's board every two, as the real ones do. The time from sending an answer to
+having its reveal is measured, and how many plain requests the same server answers when nobody
+reads. All share this machine with the server.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from octtutor.settings import Settings
 from octtutor.tutor.exams.quizzes import Quizzes
 from octtutor.tutor.sessions.class_sessions import Sessions
 from octtutor.ui.doors.standing import AT_LEAST, PATH
+from octtutor.ui.routes.desk_routes import TRAINEE
 from octtutor.wiring import now, open_archive
 
 API = "/gradio_api"
@@ -220,6 +223,95 @@ class Trainee:
         return known.get(elem_id, component["props"].get("value"))
 
 
+class RouteTrainee:
+    """One browser whose desk uses the plain routes."""
+
+    def __init__(self, client: httpx.AsyncClient, name: str, seed: int) -> None:
+        """Take the connection and a nickname."""
+        self._client, self._name = client, name
+        self._who = {TRAINEE: str(uuid.uuid4())}
+        self._rng = random.Random(seed)
+        self._held: set[str] = set()
+
+    async def read(self, code: str, cases: int, think: float, measured: Measured) -> None:
+        """Join, and answer so many cases, thinking before each."""
+        try:
+            start = {"kind": "session", "nickname": self._name, "code": code}
+            screen, took = await self._post("start", start)
+            measured.joins.append(took)
+            async with beside(self._poll(measured)):
+                for _ in range(cases):
+                    await self._fetch(screen["scan"])
+                    await asyncio.sleep(self._rng.uniform(0, 2 * think))
+                    screen = await self._answer(screen, measured)
+        except (httpx.HTTPError, RuntimeError) as error:
+            measured.errors.append(f"{type(error).__name__}: {error}"[:200])
+
+    async def _poll(self, measured: Measured) -> None:
+        """Ask how the session stands."""
+        while True:
+            await asyncio.sleep(POLL)
+            began = time.perf_counter()
+            answer = await self._client.get("/desk/session", headers=self._who)
+            answer.raise_for_status()
+            measured.polls.append(time.perf_counter() - began)
+
+    async def _answer(self, screen: dict[str, Any], measured: Measured) -> dict[str, Any]:
+        place = {key: screen["state"][key] for key in ("attempt", "position")}
+        chosen = {"choice": str(self._rng.choice(LABELS)), "confidence": 3, "ms": 1000}
+        began = time.perf_counter()
+        told, _ = await self._post("commit", {**place, **chosen})
+        while told["phase"] == "wait":
+            answer = await self._client.get("/desk/state", headers=self._who)
+            told = answer.raise_for_status().json()
+        measured.reveals.append(time.perf_counter() - began)
+        if told["phase"] != "told":
+            raise RuntimeError(f"expected a reveal, received the phase {told['phase']!r}")
+        await self._look(told)
+        following, took = await self._post("next", place)
+        measured.nexts.append(took)
+        return following
+
+    async def _look(self, told: dict[str, Any]) -> None:
+        """Fetch the map that is shown first, and the next scan ahead."""
+        model = told["model"] or {"maps": None}
+        for one in model["maps"] or ():
+            if one["label"] == model["label"]:
+                await self._fetch(one["picture"])
+        await self._fetch(told["ahead"])
+
+    async def _fetch(self, picture: dict[str, Any] | None) -> None:
+        """Fetch a picture once, as a browser's cache does."""
+        if picture is None or picture["token"] in self._held:
+            return
+        self._held.add(picture["token"])
+        (await self._client.get(f"/desk/picture/{picture['token']}")).raise_for_status()
+
+    async def _post(self, what: str, sent: dict[str, Any]) -> tuple[dict[str, Any], float]:
+        began = time.perf_counter()
+        answer = await self._client.post(f"/desk/{what}", json=sent, headers=self._who)
+        if answer.status_code != 200:
+            raise RuntimeError(answer.text[:160])
+        return dict(answer.json()), time.perf_counter() - began
+
+
+async def ask_plainly(address: str, trainees: int, seconds: float = 3.0) -> float:
+    """Return how many plain requests a second the server answers to so many at once."""
+    limits = httpx.Limits(max_connections=None)
+    counts = [0]
+    async with httpx.AsyncClient(base_url=address, trust_env=False, limits=limits) as client:
+        until = time.perf_counter() + seconds
+
+        async def ask() -> None:
+            who = {TRAINEE: str(uuid.uuid4())}
+            while time.perf_counter() < until:
+                (await client.get("/desk/session", headers=who)).raise_for_status()
+                counts[0] += 1
+
+        await asyncio.gather(*(ask() for _ in range(trainees)))
+    return counts[0] / seconds
+
+
 @contextlib.asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Let work without an end go on meanwhile; what it failed of is raised."""
@@ -254,6 +346,9 @@ def main() -> None:
     parser.add_argument(
         "--think", type=float, nargs="+", default=[0.0, 8.0], help="mean seconds before an answer"
     )
+    parser.add_argument(
+        "--by", choices=("routes", "events"), default="routes", help="how trainees' pages ask"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -268,33 +363,44 @@ def main() -> None:
 
 def measure(address: str, home: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of each think time; one trainee reads first, while the model loads."""
-    alone = asyncio.run(run(address, open_session(home, arguments.cases), 1, 1, 0))
+    by = arguments.by
+    alone = asyncio.run(run(address, open_session(home, arguments.cases), 1, 1, 0, by))
+    plain = asyncio.run(ask_plainly(address, arguments.trainees))
     runs = []
     for think in arguments.think:
         session = open_session(home, arguments.cases)
         began = time.perf_counter()
-        done = asyncio.run(run(address, session, arguments.trainees, len(session.cases), think))
+        many, cases = arguments.trainees, len(session.cases)
+        done = asyncio.run(run(address, session, many, cases, think, by))
         seconds = time.perf_counter() - began
         runs.append({"think_seconds": think, **_figures(done, seconds)})
     return {
         "trainees": arguments.trainees,
         "cases": arguments.cases,
+        "by": by,
         "processors": os.cpu_count(),
+        "plain_requests_a_second": plain,
         "first_reveal_seconds": alone.reveals[0] if alone.reveals else None,
         "first_errors": alone.errors,
         "runs": runs,
     }
 
 
-async def run(address: str, session: Session, trainees: int, cases: int, think: float) -> Measured:
+async def run(
+    address: str, session: Session, trainees: int, cases: int, think: float, by: str
+) -> Measured:
     """Let a class read a session."""
     measured = Measured()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(
         base_url=address, trust_env=False, timeout=300, limits=limits
     ) as client:
-        page = Page((await client.get("/config")).json())
-        everybody = [Trainee(client, page, f"Reader {n}", n) for n in range(trainees)]
+        everybody: list[Trainee] | list[RouteTrainee]
+        if by == "events":
+            page = Page((await client.get("/config")).json())
+            everybody = [Trainee(client, page, f"Reader {n}", n) for n in range(trainees)]
+        else:
+            everybody = [RouteTrainee(client, f"Reader {n}", n) for n in range(trainees)]
         reading = [one.read(session.code, cases, think, measured) for one in everybody]
         async with beside(watch(client, measured)):
             await asyncio.gather(*reading)
@@ -377,7 +483,8 @@ def _spread(seconds: list[float]) -> dict[str, float] | None:
 
 def show(figures: dict[str, Any]) -> None:
     """Print the figures as a table."""
-    print(f"{figures['trainees']} trainees, {figures['cases']} cases each")
+    print(f"{figures['trainees']} trainees, {figures['cases']} cases each, by {figures['by']}")
+    print(f"plain requests: {figures['plain_requests_a_second']:.0f} a second")
     first = figures["first_reveal_seconds"]
     print(f"first reveal, the model loading: {first:.1f} s" if first else figures["first_errors"])
     print(f"{'think':>6}{'what':>18}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'max ms':>9}")

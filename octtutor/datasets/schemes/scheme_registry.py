@@ -16,6 +16,10 @@ DEFAULT_SCHEME = "oct2017"
 _SUFFIX = ".toml"
 
 
+Stamp = tuple[tuple[str, int, int], ...]
+"""Path, time and size of each file."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListedScheme:
     """A scheme's file as it was found."""
@@ -31,18 +35,24 @@ class ListedScheme:
 
 
 class Schemes:
-    """Looks at the files anew each time: one's own may have changed."""
+    """Looks at the files each time, since one's own may have changed; reads them when they have."""
 
     def __init__(self, own: Path | None = None, shipped: Path = SHIPPED_SCHEMES) -> None:
         """Take the folders; a file of `own` takes the place of a shipped one of its name."""
         self._own, self._shipped = own, shipped
+        self._last: tuple[Stamp, tuple[ListedScheme, ...]] | None = None
 
     def all(self) -> tuple[ListedScheme, ...]:
         """Return all schemes by name, with faults or without."""
+        paths, last = self._paths(), self._last
+        stamp = tuple(sorted(map(_stamp_of, paths.values())))
+        if last is not None and last[0] == stamp:
+            return last[1]
         files = self._read_all()
         keys = _keys_of(files)
-        paths = self._paths()
-        return tuple(self._listed(paths[name], files[name], keys) for name in sorted(files))
+        found = tuple(self._listed(paths[name], files[name], keys) for name in sorted(files))
+        self._last = stamp, found
+        return found
 
     def get(self, name: str) -> Scheme:
         """Return a scheme.
@@ -114,6 +124,15 @@ class Schemes:
 
     def _read_all(self) -> dict[str, SchemeFile]:
         return {name: _read(path) for name, path in self._paths().items()}
+
+
+def _stamp_of(path: Path) -> tuple[str, int, int]:
+    """Return what changes with a file; of one that is gone nothing."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), facts.st_mtime_ns, facts.st_size
 
 
 SHIPPED = Schemes()

@@ -44,11 +44,10 @@ class Endless:
             trainee_id: who; None is somebody new.
             size: cases of the quiz.
         """
-        cases = self._store.cases_of(ENDLESS)
-        seen = frozenset(self._store.seen_by(trainee_id)) if trainee_id else frozenset[str]()
-        unseen = Counter(case.label for case in cases if case.sha256 not in seen)
-        fewest = min(unseen[label] for label in LABELS)
-        return len(LABELS) * max(0, _per_class(size) - fewest)
+        wanted = _per_class(size)
+        unseen = self._store.unseen_cases(ENDLESS, trainee_id or "", LABELS, "", wanted)
+        count = Counter(case.label for case in unseen)
+        return len(LABELS) * (wanted - min(count[label] for label in LABELS))
 
     def draw(
         self,

@@ -1,6 +1,6 @@
 """Quizzes that trainees take: what is on offer, how often, the retest, and how it went."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -170,22 +170,19 @@ class Exams:
 
     def patients_seen(self, trainee_id: str) -> frozenset[str]:
         """Return the patients of whom a trainee was shown a scan, in any deck."""
-        return self._patients(self._store.attempts_of(trainee_id), self._store.seen_by(trainee_id))
+        decks = {attempt.deck for attempt in self._store.attempts_of(trainee_id)}
+        return frozenset(case.patient for case in self._seen_of(trainee_id, decks))
 
-    def _patients(self, attempts: Sequence[Attempt], shown: Sequence[str]) -> frozenset[str]:
-        seen = set(shown)
-        found = {
-            case.patient
-            for deck in sorted({attempt.deck for attempt in attempts})
-            for case in self._store.cases_of(deck)
-            if case.sha256 in seen
-        }
-        return frozenset(found)
+    def _seen_of(self, trainee_id: str, decks: Iterable[str]) -> Iterator[Case]:
+        """Give the cases of some decks that a trainee was shown, in any attempt."""
+        for deck in sorted(decks):
+            yield from self._store.seen_cases(deck, trainee_id)
 
     def _seen_before(self, attempt: Attempt, cases: Iterable[Case], mine: Sequence[Attempt]) -> int:
         before = [a for a in mine if a.started_at <= attempt.started_at and a.id != attempt.id]
-        shown = [sha256 for a in before for sha256 in a.cases[: self._reached(a)]]
-        patients = self._patients(before, shown)
+        shown = {sha256 for a in before for sha256 in a.cases[: self._reached(a)]}
+        seen = self._seen_of(attempt.trainee_id, {a.deck for a in before})
+        patients = {case.patient for case in seen if case.sha256 in shown}
         return sum(case.patient in patients for case in cases)
 
     def _reached(self, attempt: Attempt) -> int:

@@ -263,6 +263,12 @@ class CaseAnswering(OwnAttempts):
             self._store.record_second_look(look)
             return sitting.with_look(look)
 
+    def left_ms(self, sitting: Sitting) -> int | None:
+        """Return the time left of the case shown last, or of the quiz; None without a limit."""
+        if sitting.shown is None:
+            return None
+        return time_left(sitting.attempt, sitting.shown.at, self._clock()).least_ms
+
     def end(self, trainee_id: str, attempt_id: str) -> None:
         """End a quiz early; its answers stay."""
         with self._store.at_once():

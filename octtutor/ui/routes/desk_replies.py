@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.answer import Answered, choice_word
+from octtutor.core.case import Case
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Options
 from octtutor.core.scheme import Scheme
 from octtutor.datasets.decode import Pixels
 from octtutor.errors import OctTutorError
-from octtutor.tutor.atlas.atlas import Atlas, Example
+from octtutor.tutor.atlas.atlas import Atlas
 from octtutor.tutor.ports import Images
 from octtutor.tutor.practice.answering import Question, Turn
 from octtutor.tutor.practice.marking import MarkScore
@@ -37,7 +38,7 @@ from octtutor.ui.routes.desk_models import (
     ToldScreen,
     WaitScreen,
 )
-from octtutor.ui.routes.picture_tokens import Pictures, compared_webp, map_webp, scan_png
+from octtutor.ui.routes.picture_tokens import Encoded, Pictures, compared_webp, map_webp, scan_png
 from octtutor.ui.shared.pictures import outline_path
 from octtutor.ui.shared.scheme_view import scheme_view
 
@@ -204,25 +205,24 @@ class DeskReplies:
     def _contrast(self, reveal: Reveal) -> list[ContrastScan]:
         if reveal.contrast is None:
             return []
-        try:
-            scans = [self._atlas.example(case) for case in reveal.contrast]
-        except OctTutorError:
-            return []  # a scan is gone: there is nothing to compare
         names = {one.key: one.name for one in reveal.scheme.diagnoses}
 
-        def picture(place: int, example: Example) -> Picture:
-            draw = partial(compared_webp, example)
-            token = self._pictures.offer(reveal.attempt_id, reveal.position, ("pair", place), draw)
-            return _picture(token, example.scan)
+        def picture(place: int, case: Case) -> Picture:
+            def draw() -> Encoded:
+                return compared_webp(self._atlas.example(case))  # what is marked takes long to find
 
-        return [
-            ContrastScan(
-                label=example.case.label,
-                name=names.get(example.case.label, ""),
-                picture=picture(place, example),
-            )
-            for place, example in enumerate(scans)
-        ]
+            token = self._pictures.offer(reveal.attempt_id, reveal.position, ("pair", place), draw)
+            return _picture(token, self._images.read(case.sha256))
+
+        try:
+            return [
+                ContrastScan(
+                    label=case.label, name=names.get(case.label, ""), picture=picture(place, case)
+                )
+                for place, case in enumerate(reveal.contrast)
+            ]
+        except OctTutorError:
+            return []  # a scan is gone: there is nothing to compare
 
 
 def session_note(sitting: Sitting) -> SessionNote | None:

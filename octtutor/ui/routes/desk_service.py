@@ -112,7 +112,12 @@ class DeskService:
         latest = self._practice.find_latest(who)
         if latest is None or latest.ended_at is not None or not latest.cases:
             return False
-        return self._practice.waits_for_model(latest, len(latest.cases) - 1)
+        if not self._practice.waits_for_model(latest, len(latest.cases) - 1):
+            return False
+        sitting = self._practice.sit(who, latest.id)
+        last = len(sitting.given) - 1
+        is_there = last >= 0 and sitting.shown_no_later(last)
+        return is_there and sitting.stage(last) in (CaseStage.LOOK, CaseStage.REVEALED)
 
     def results(self, who: str) -> AnyScreen:
         """Show the results of the trainee's last quiz again."""
@@ -173,7 +178,7 @@ class DeskService:
         if turn.stage is CaseStage.ASK:
             return self._replies.ask(turn, self._practice.draw(turn))
         if turn.stage is CaseStage.KEPT:
-            return self._kept(turn.sitting, turn.position, turn.left.least_ms)
+            return self._kept(turn.sitting, turn.position)
         if self._practice.waits_for_model(turn.sitting.attempt, turn.position):
             return self._replies.wait(turn.sitting, turn.position)
         return self._follow(turn.sitting, turn.position)
@@ -185,8 +190,9 @@ class DeskService:
             return self._replies.look(sitting, told)
         return self._replies.told(sitting, told)
 
-    def _kept(self, sitting: Sitting, position: int, left_ms: int | None = None) -> AnyScreen:
+    def _kept(self, sitting: Sitting, position: int) -> AnyScreen:
         scheme = self._practice.scheme_of(sitting.attempt)
+        left_ms = self._practice.left_ms(sitting)
         return self._replies.kept(sitting, position, scheme, left_ms)
 
     def _discussed(self, latest: Attempt) -> AnyScreen | None:

@@ -30,6 +30,7 @@ QUIZZES = {
     "twice": "[options]\nsecond_look = true",
     "timed": "[options]\ncase_seconds = 60",
     "class": 'mode = "exam"',
+    "clocked": 'mode = "exam"\n[options]\ncase_seconds = 60',
     "open": "",
 }
 SCREEN = TypeAdapter(Screen)
@@ -42,7 +43,7 @@ def pictures() -> Pictures:
 
 
 @pytest.fixture
-def client(store, images, clock, shelf, quizzes, practice, exams, sessions, pictures):
+def service(store, images, clock, shelf, quizzes, practice, exams, sessions, pictures):
     import_scans(store, images, DECK, clock, EMBEDDED)
     for key, options in QUIZZES.items():
         rule = "[rule]\nper_class = 1"
@@ -52,7 +53,11 @@ def client(store, images, clock, shelf, quizzes, practice, exams, sessions, pict
     practise = PractiseHandlers(practice, shelf, sessions, desk, Endless(store, images, clock))
     replies = DeskReplies(pictures, images, atlas)
     exam_tab = ExamsHandlers(exams, practice, desk, clock)
-    service = DeskService(practice, desk, practise, exam_tab, replies)
+    return DeskService(practice, desk, practise, exam_tab, replies)
+
+
+@pytest.fixture
+def client(service, pictures):
     app = FastAPI(routes=DeskRoutes(service, pictures).routes())
     with TestClient(app, headers={TRAINEE: ADA}) as opened:
         yield opened
@@ -199,6 +204,26 @@ def test_while_the_model_loads_the_answer_is_recorded_and_the_state_tells_the_re
     assert len(store.answers_of(asked["state"]["attempt"])) == 1
     predictor.is_ready = True
     assert screen_of(client.get("/desk/state"))["phase"] == "told"
+
+
+def test_only_what_was_answered_waits_for_the_model(client, service, predictor):
+    predictor.is_ready = False
+    assert not service.waits(ADA)
+    asked = start(client, "practice")
+    assert not service.waits(ADA)
+    commit(client, asked)
+    assert service.waits(ADA)
+    commit(client, start(client, "exam"))
+    assert not service.waits(ADA)
+
+
+def test_the_time_that_is_left_stands_with_an_answer_that_is_kept(client, clock):
+    asked = start(client, "clocked")
+    clock.pass_seconds(20)
+    kept = commit(client, asked)
+    assert (asked["left"], kept["left"]) == (60_000, 40_000)
+    clock.pass_seconds(5)
+    assert screen_of(client.get("/desk/state"))["left"] == 35_000
 
 
 def test_a_reload_comes_back_to_where_one_was(client):
