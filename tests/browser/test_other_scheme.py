@@ -40,7 +40,7 @@ def test_eight_diagnoses_have_eight_keys_colours_and_a_line_of_the_matrix(page: 
         press(page, str(6 + position % 3), "w")
         phase(page, "told")
         assert page.locator(".map-class").all_inner_texts() == list(OCT2017_SCHEME.keys)
-        expect(page.locator(".chances tr.note").last).to_contain_text("This network")
+        expect(page.locator(".notes")).to_contain_text("This network")
         expect(page.locator(".chances tr.is-truth")).to_have_count(0)
         expect(page.locator(".advice p").first).to_be_visible()
         page.wait_for_timeout(350)

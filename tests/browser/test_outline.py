@@ -473,3 +473,24 @@ def test_a_finished_scan_is_shown_and_not_changed(
     shown.press("b", "Delete", "ArrowLeft")
     expect(page.locator(".regions li")).to_have_count(1)
     assert json.loads((folder / "marks.json").read_text())["marks"] == before
+
+
+def test_the_light_is_dragged_by_the_right_button_and_draws_nothing(room: Room):
+    def lit() -> float:
+        part = room.page.locator("#octtutor-light feFuncR")
+        return float(part.get_attribute("slope") or "nan")
+
+    room.take("box")
+    room.pull((20, 20), (60, 60))
+    before = room.marks()
+    room.page.mouse.move(*room.at(100, 100))
+    room.page.mouse.down(button="right")
+    room.page.mouse.move(*room.at(200, 100), steps=4)
+    room.page.mouse.up(button="right")
+    assert lit() > 1.2
+    assert "url(" in (room.page.locator(".board canvas").first.get_attribute("style") or "")
+    room.press("Shift+i")
+    assert lit() < -1.2
+    assert room.marks() == before
+    room.press("0")
+    assert lit() == 1

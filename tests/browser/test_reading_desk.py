@@ -256,3 +256,20 @@ def test_the_light_of_the_desk_is_the_light_of_read_a_scan(page: Page, address: 
     page.locator("button.end").click()
     page.get_by_role("tab", name="Read a scan").click()
     expect(page.locator(".read [data-do=invert]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_finger_drags_the_light_where_that_is_switched_on(phone: Page, address: str):
+    open_page(phone, address)
+    choose_deck(phone, "Embedded")
+    phone.locator("#begin").tap()
+    phase(phone, "ask")
+    phone.locator("[data-do=light]").tap()
+    expect(phone.locator("[data-do=light]")).to_have_attribute("aria-pressed", "true")
+    box = phone.locator(".stage").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 3, box["y"] + box["height"] / 2
+    fingers = phone.context.new_cdp_session(phone)
+    for kind, right in (("touchStart", 0), ("touchMove", 40), ("touchMove", 90), ("touchEnd", 0)):
+        points = [] if kind == "touchEnd" else [{"x": x + right, "y": y, "id": 0}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert slope(phone) > 1.3

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { addressOf, isSame, placeOf } from "../../octtutor/ui/client/page/addresses.js";
+import {
+  addressOf,
+  isSame,
+  placeOf,
+  sessionAddress,
+} from "../../octtutor/ui/client/page/addresses.js";
 
 const TABS = ["practise", "learn", "exams", "progress", "read"];
 
@@ -32,4 +37,8 @@ test("an address comes back as the place it was made of", () => {
 test("a session's code stays in the address, another tab's choice does not", () => {
   const address = addressOf({ tab: "read", choice: "" }, "?session=AB3CD&tab=learn&class=CNV");
   assert.equal(address, "?session=AB3CD&tab=read");
+});
+
+test("a session that is joined is in the address, whatever tab is shown", () => {
+  assert.equal(sessionAddress(" ab3cd ", "?tab=learn"), "?tab=learn&session=AB3CD");
 });

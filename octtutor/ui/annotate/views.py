@@ -66,7 +66,7 @@ def look_view(project: str, token: str, mine: Reading, suggestion: Suggestion) -
             "model": prediction.model,
             "model_sha256": prediction.model_sha256,
             "label": str(prediction.label),
-            "chance": f"{prediction.of(prediction.label):.2f}",
+            "chance": f"{prediction.of(prediction.label):.0%}",
             "agrees": suggestion.agrees,
             "trained_on": suggestion.trained_on,
         }

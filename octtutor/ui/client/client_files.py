@@ -54,13 +54,17 @@ def client_script(module: str) -> str:
     """Return the script of a component that lets a module's `start` fill it.
 
     `start` is given the component as Gradio gives it to its script: `element`, `props`,
-    `trigger` and `watch`.
+    `trigger` and `watch`. Until it has run nothing of the component is seen: nobody presses what
+    does not answer yet.
     """
     address, lost = json.dumps(client_address(module)), json.dumps(CLIENT["lost"])
     return (
+        'element.style.visibility = "hidden";'
         f"import(new URL({address}, document.baseURI).href)"
-        ".then((module) => module.start({ element, props, trigger, watch }))"
-        f".catch((error) => {{ console.error(error); element.append({lost}); }});"
+        '.then((module) => { element.style.visibility = "";'
+        " module.start({ element, props, trigger, watch }); })"
+        '.catch((error) => { element.style.visibility = "";'
+        f" console.error(error); element.append({lost}); }});"
     )
 
 

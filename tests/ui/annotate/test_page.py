@@ -573,6 +573,10 @@ def test_no_key_has_two_uses_and_none_draws():
     keys = [key for name, key, _ in ACTIONS if not name.startswith("sure-")]
     assert len(set(keys)) == len(keys)
     assert not set(keys) & set(DRAWING)
+    places = [key for name, key, _ in ACTIONS if name.startswith("sure-")]
+    letters = {key.removeprefix("Key").lower() for key in places}
+    assert len(letters) == 5
+    assert not letters & (set(keys) | set(DRAWING))
     assert [name for _, _, name in ACTIONS if name in FINDINGS] == list(FINDINGS)
 
 

@@ -30,10 +30,9 @@ export class Choices {
     for (let level = 1; level <= 5; level += 1) {
       const button = makeButton("level", "", () => this.does.commit(level));
       button.dataset.level = String(level);
-      button.setAttribute("aria-label", `${this.texts.sure} ${level} / 5`);
       const key = make("kbd");
       key.setAttribute("aria-hidden", "true");
-      button.append(make("span", "", String(level)), key);
+      button.append(make("span", "", String(level)), " ", key);
       this.scale.append(button);
     }
     this.showLetters(this.letters);
@@ -45,6 +44,8 @@ export class Choices {
     this.levels.forEach((button, i) => {
       button.querySelector("kbd").textContent = letters[i];
       button.setAttribute("aria-keyshortcuts", letters[i]);
+      // what is seen on it is part of its name: who speaks to the page says that
+      button.setAttribute("aria-label", `${this.texts.sure} ${i + 1} ${letters[i]}`);
     });
   }
 

@@ -38,5 +38,16 @@ export function addressOf({ tab, choice }, search) {
   return `?${asked}`;
 }
 
+/**
+ * Return the address of a session, by which it is come back to.
+ * @param {string} code as it was typed
+ * @param {string} search the present `location.search`
+ */
+export function sessionAddress(code, search) {
+  const asked = new URLSearchParams(search);
+  asked.set("session", code.trim().toUpperCase());
+  return `?${asked}`;
+}
+
 /** Whether two places are one. @param {Place} a @param {Place} b */
 export const isSame = (a, b) => a.tab === b.tab && a.choice === b.choice;

@@ -2,9 +2,10 @@
 // and the key that starts.
 import { isShown } from "../shared/dom.js";
 import { isHeldWith, isTyping } from "../shared/keys.js";
-import { addressOf, CHOICES, isSame, placeOf } from "./addresses.js";
+import { addressOf, CHOICES, isSame, placeOf, sessionAddress } from "./addresses.js";
 
 const TABS = "#tabs > .tab-wrapper [role=tab]";
+const CODE = "#join-code input, #join-code textarea";
 const PARTS = { learn: "#learn-topic", exams: "#quiz" };
 /** What a tab shows once its first answer has come, which would redraw what is chosen before. */
 const FILLED = { learn: "#learn-body article", exams: "#quiz input" };
@@ -21,7 +22,10 @@ export function start({ element }) {
   const onPop = () => places.show();
   document.addEventListener("click", onClick);
   document.addEventListener("change", onChange);
-  document.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && isIn(event.target, "#join-code")) places.joined();
+    onKey(event);
+  });
   window.addEventListener("popstate", onPop);
   places.show();
   focusStart(element);
@@ -74,6 +78,7 @@ class Places {
 
   /** A hand has chosen a tab. @param {any} event */
   clicked(event) {
+    if (isIn(event.target, "#join")) this.joined();
     const tab = event.target.closest && event.target.closest(TABS);
     if (tab && event.isTrusted) this.go({ tab: tab.dataset.tabId, choice: "" });
   }
@@ -85,6 +90,14 @@ class Places {
     if (tab && event.isTrusted) this.go({ tab, choice: target.value });
   }
 
+  /** A session is joined by its code, which the address keeps. */
+  joined() {
+    const field = /** @type {HTMLInputElement | null} */ (document.querySelector(CODE));
+    if (!field || !field.value.trim()) return;
+    const address = sessionAddress(field.value, window.location.search);
+    window.history.replaceState(null, "", address);
+  }
+
   /** @param {import("./addresses.js").Place} place */
   go(place) {
     clearTimeout(this.waiting);
@@ -92,6 +105,9 @@ class Places {
     window.history.pushState(null, "", addressOf(place, window.location.search));
   }
 }
+
+/** @param {EventTarget | null} target @param {string} selector */
+const isIn = (target, selector) => target instanceof Element && target.closest(selector) !== null;
 
 /** What starts: the button of a session where the address has its code. */
 function starter() {
@@ -111,7 +127,7 @@ function onKey(event) {
 
 /** Whether Enter belongs to what has the focus; in the nickname it starts. */
 function hasEnter(target) {
-  if (!(target instanceof Element) || target.closest("#nickname")) return false;
+  if (!(target instanceof Element) || isIn(target, "#nickname")) return false;
   return isTyping(target) || target.matches("button, a, summary");
 }
 
