@@ -1,6 +1,7 @@
 """SIMULATION: adaptive against random order, in trials to mastery of all four classes.
 
     python benchmarks/schedule.py [--json] [--learners 200] [--seed 2016] [--settings usual,…]
+    python benchmarks/schedule.py --mastery    # what readers of a fixed skill are called, exactly
 
 No person was measured. Each simulated learner reads the same deck twice, from the start, in the
 order of `next_case` and in quizzes of 20 by `draw_unseen`, until `mastery` says that all four
@@ -37,6 +38,9 @@ from octtutor.core.case import Case
 from octtutor.core.diagnosis import LABELS, Diagnosis
 from octtutor.core.quiz import CaseOrder
 from octtutor.core.schedule import (
+    MASTERED,
+    MASTERY_ERROR,
+    NOT_YET,
     SURPRISE,
     USUAL,
     draw_unseen,
@@ -59,6 +63,9 @@ ALIKE = {
 """How often a guess goes to which wrong class, in parts; a right guess weighs `RIGHT_GUESS`."""
 RIGHT_GUESS = 3
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+BOUND = math.log((1 - MASTERY_ERROR) / MASTERY_ERROR)
+RIGHT_STEP = math.log(MASTERED / NOT_YET)
+WRONG_STEP = math.log((1 - MASTERED) / (1 - NOT_YET))
 
 Order = Callable[[Sequence[Case], Sequence[Answer], Sequence[str], random.Random], Case]
 
@@ -161,8 +168,12 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=100, help="trials before the delayed test")
     parser.add_argument("--surprise", type=float, default=SURPRISE, help="share of random classes")
     parser.add_argument("--delay", type=int, default=USUAL.delay, help="D, default 1; published: 2")
+    parser.add_argument("--mastery", action="store_true", help="operating characteristics of it")
     parser.add_argument("--settings", default=",".join(SETTINGS), help="names, by commas")
     arguments = parser.parse_args()
+    if arguments.mastery:
+        print_mastery()
+        return
     names = arguments.settings.split(",")
     if arguments.learners < 2 or not set(names) <= set(SETTINGS):
         parser.error(f"2 learners or more, and settings of: {', '.join(SETTINGS)}")
@@ -326,6 +337,45 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
         "random": statistics.fmean(theirs),
         "difference": {"mean": mean, "ci95": [mean - half, mean + half], "n": len(differences)},
     }
+
+
+def called_mastered(skill: float, within: int) -> float:
+    """Return how often a reader of a fixed skill is called master of a class within n answers.
+
+    Exact: the test depends on right and wrong answers since it began alone.
+    """
+    under_way, called = {(0, 0): 1.0}, 0.0
+    for _ in range(within):
+        after: dict[tuple[int, int], float] = {}
+        for (good, bad), chance in under_way.items():
+            for right, share in ((True, skill), (False, 1 - skill)):
+                now = good + right, bad + (not right)
+                ratio = now[0] * RIGHT_STEP + now[1] * WRONG_STEP
+                if ratio >= BOUND:
+                    called += chance * share
+                else:
+                    now = (0, 0) if ratio <= -BOUND else now
+                    after[now] = after.get(now, 0.0) + chance * share
+        under_way = after
+    return called
+
+
+def five_in_a_row(skill: float, within: int) -> float:
+    """Return how often five right in a row come within n answers: the rule of octtutor 0.1."""
+    runs, called = [1.0, 0.0, 0.0, 0.0, 0.0], 0.0
+    for _ in range(within):
+        called += runs[4] * skill
+        runs = [sum(runs) * (1 - skill), *(chance * skill for chance in runs[:4])]
+    return called
+
+
+def print_mastery() -> None:
+    """Print the operating characteristics of `mastery`, and of five right in a row."""
+    print(f"Called master, test of {NOT_YET} against {MASTERED}, error {MASTERY_ERROR}:")
+    print(f"{'reads rightly':<16}{'in 20':>8}{'in 60':>8}{'in 200':>8}   five in a row, in 20")
+    for skill in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99):
+        row = "".join(f"{called_mastered(skill, within):>8.3f}" for within in (20, 60, 200))
+        print(f"{skill:<16}{row}   {five_in_a_row(skill, 20):.3f}")
 
 
 def print_table(figures: dict[str, Any]) -> None:

@@ -22,7 +22,14 @@ from octtutor.errors import BadInputError
 SURPRISE = 0.2
 """Share of trials of a class drawn at random, delay or not: see `next_case`."""
 MASTERY_K = 5
+"""Of a class's last answers so many are shown."""
 FAST_MS = 20_000
+MASTERED, NOT_YET = 0.9, 0.7
+"""Shares read rightly that `mastery` tells apart."""
+MASTERY_ERROR = 0.05
+"""How often a test of `mastery` calls a reader of the one share one of the other."""
+_BOUND = math.log((1 - MASTERY_ERROR) / MASTERY_ERROR)
+_STEP = {True: math.log(MASTERED / NOT_YET), False: math.log((1 - MASTERED) / (1 - NOT_YET))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ USUAL = Arts()
 
 @dataclass(frozen=True, slots=True)
 class MasteryReading:
-    """What counts of an answer towards mastery."""
+    """What is shown of an answer beside mastery."""
 
     right: bool
     fast: bool
@@ -71,7 +78,7 @@ class MasteryReading:
 
 @dataclass(frozen=True, slots=True)
 class Mastery:
-    """The last answers to scans of a class, oldest first; mastered: k, all right and fast."""
+    """The last answers to scans of a class, oldest first, and what the last test said."""
 
     recent: tuple[MasteryReading, ...]
     mastered: bool
@@ -122,18 +129,43 @@ def mastery(
 ) -> dict[str, Mastery]:
     """Return how far each class is mastered, in the order of the keys.
 
+    A class is mastered when a sequential probability ratio test (Wald, Ann. Math. Statist.
+    16:117, 1945) of 0.7 against 0.9 read rightly, with 5 % error on either side, has decided for
+    0.9, and until another decides for 0.7; after each decision the next test begins. Twelve right
+    in a row decide for it, three wrong in a row against. First answers to a scan count: later
+    ones are memory. Its operating characteristics: `benchmarks/schedule.py --mastery`.
+
     Args:
         history: the answers, oldest first; those to scans of other classes are passed over.
         keys: of the scheme's classes, in order.
-        k: how many of the last answers to a class's scans must be right and fast; at least 1.
+        k: how many of the last answers to a class's scans are shown; at least 1.
         fast_ms: the slowest that counts as fast, milliseconds.
     """
     readings: dict[str, list[MasteryReading]] = {key: [] for key in keys}
+    tests = {key: _Test() for key in readings}
+    seen: set[str] = set()
     for answer in history:
         if answer.truth in readings:
             read = MasteryReading(answer.is_right, answer.response_ms <= fast_ms)
             readings[answer.truth].append(read)
-    return {label: _mastery(tuple(all_of[-k:]), k) for label, all_of in readings.items()}
+            if answer.sha256 not in seen:
+                tests[answer.truth] = tests[answer.truth].after(answer.is_right)
+        seen.add(answer.sha256)
+    return {key: Mastery(tuple(all_of[-k:]), tests[key].passed) for key, all_of in readings.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A sequential probability ratio test under way, and what the one before decided."""
+
+    log_ratio: float = 0.0
+    passed: bool = False
+
+    def after(self, right: bool) -> "_Test":
+        ratio = self.log_ratio + _STEP[right]
+        if abs(ratio) < _BOUND - 1e-9:
+            return _Test(ratio, self.passed)
+        return _Test(0.0, ratio > 0)
 
 
 def priorities(
@@ -326,11 +358,6 @@ def _after(
         return _Record(place, seconds, frozenset() if answer.is_right else frozenset([category]))
     wanted = before.wanted - {answer.truth} if answer.is_right else before.wanted
     return _Record(before.waited if wanted else place, seconds, wanted)
-
-
-def _mastery(recent: tuple[MasteryReading, ...], k: int) -> Mastery:
-    mastered = len(recent) == k and all(reading.right and reading.fast for reading in recent)
-    return Mastery(recent, mastered)
 
 
 def _of_class(cases: Iterable[Case], label: str) -> list[Case]:

@@ -156,6 +156,7 @@ def _summary(measures: Measures) -> list[Row]:
         (EVALUATION["kappa"], measures.kappa, "plain"),
         (EVALUATION["brier"], measures.brier, "plain"),
         (EVALUATION["ece"], measures.calibration_error, ""),
+        (EVALUATION["calibrated"], measures.calibrated, ""),
     ]
 
 

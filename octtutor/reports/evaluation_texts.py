@@ -57,6 +57,7 @@ EVALUATION: dict[str, str] = {
     "kappa": "Cohen's kappa",
     "brier": "Brier score",
     "ece": "Expected calibration error",
+    "calibrated": "The same of a perfectly calibrated network (chance alone)",
     "classes": "Class by class",
     "class": "Class",
     "scans": "Scans",

@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from octtutor.stats.intervals import Figure
+from octtutor.stats.intervals import Figure, rounded
 
 YOU, WRONG, GREY = "#0072b2", "#d55e00", "#7a7a7a"
 """Of the eight of Okabe & Ito; readable on black and on white."""
@@ -107,9 +107,10 @@ def number(figure: Figure, kind: str = "") -> str:
         return str(figure)
     unit = " s" if kind == "s" else ""
     digits = 1 if kind == "s" else 2
+    value = f"{rounded(figure.value, digits)}{unit}"
     if figure.low is None or figure.high is None:
-        return f"{figure.value:.{digits}f}{unit}"
-    return f"{figure.value:.{digits}f}{unit} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
+        return value
+    return f"{value} ({rounded(figure.low, digits)} to {rounded(figure.high, digits)})"
 
 
 def _span(low: float | None, high: float | None) -> float:

@@ -14,7 +14,7 @@ from octtutor.reports.markup import filled, hover, joined, library, paragraph
 from octtutor.reports.markup import swatch as swatch
 from octtutor.reports.plots import number
 from octtutor.reports.progress_texts import PROGRESS, REPORT, SECOND
-from octtutor.stats.intervals import Figure
+from octtutor.stats.intervals import Figure, rounded
 from octtutor.tutor.practice.spaced_repetition import Due
 from octtutor.tutor.progress.exam_results import ExamResult
 from octtutor.tutor.progress.progress import Calibration, Progress, Span
@@ -36,9 +36,10 @@ def with_interval(figure: Figure, kind: str = "") -> Markup:
     if figure.low is None or figure.high is None:
         return hovered(figure, kind)
     if kind:
-        return _hovered(figure, kind, f"{figure.low:.2f} to {figure.high:.2f}")
+        return _hovered(figure, kind, f"{rounded(figure.low, 2)} to {rounded(figure.high, 2)}")
     dash = " to " if figure.low < 0 else "–"
-    return _hovered(figure, kind, f"{100 * figure.low:.0f}{dash}{100 * figure.high:.0f}")
+    low, high = rounded(100 * figure.low, 0), rounded(100 * figure.high, 0)
+    return _hovered(figure, kind, f"{low}{dash}{high}")
 
 
 def _hovered(figure: Figure, kind: str, small: str) -> Markup:

@@ -32,8 +32,9 @@ PROGRESS: dict[str, str] = {
     "fitted to the recall of single items: that it suits categories is carried over.",
     "soon": "today",
     "day": "on {date:%d %b %Y}",
-    "mastery_note": "A class is mastered when its last {k} scans were read right within {seconds} "
-    "s each.",
+    "mastery_note": "A class is mastered when a sequential test of 70 % against 90 % right, with "
+    "5 % error on either side, has decided for 90 %; first readings count. Shown: right within "
+    "{seconds} s, of the last {k}.",
     "mastered": "mastered",
     "mastered_head": "Mastery",
     "mastery_of": "{good} of the last {n}",

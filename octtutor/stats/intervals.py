@@ -33,8 +33,22 @@ class Figure:
         if self.value is None:
             return "–"
         if self.low is None or self.high is None:
-            return f"{100 * self.value:.1f} %"
-        return f"{100 * self.value:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
+            return f"{rounded(100 * self.value, 1)} %"
+        low, high = rounded(100 * self.low, 1), rounded(100 * self.high, 1)
+        return f"{rounded(100 * self.value, 1)} % ({low} to {high})"
+
+
+def rounded(value: float, digits: int) -> str:
+    """Return a number with so many decimals, or with as many as show that it is not 0.
+
+    −0.004 with 2 is −0.004, and not −0.00, which hides on which side of 0 it lies. Below 0.000001
+    it is 0.
+    """
+    for more in range(digits, 7):
+        text = f"{value:.{more}f}"
+        if float(text):
+            return text
+    return f"{0:.{digits}f}"
 
 
 def wilson(successes: int, n: int) -> Figure:

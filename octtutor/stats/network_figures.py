@@ -63,6 +63,9 @@ class Measures:
     kappa: Figure
     brier: Figure
     calibration_error: Figure
+    calibrated: Figure
+    """What the calibration error of a perfectly calibrated network would be on so many scans with
+    the same probabilities: its mean, and where 95 % of such errors lie. It is biased upwards."""
     bins: tuple[Bin, ...]
     scheme: Scheme
     """The list of diagnoses."""
@@ -94,6 +97,7 @@ def measure(truth: Ints, chances: Floats, patients: Sequence[str], scheme: Schem
         cohen_kappa(truth, answer),
         _by_patient(mean_by_patient(squares, patients), patients),
         _by_patient(_calibration_error(truth, chances, patients), patients),
+        calibrated_error(chances),
         reliability_bins(truth, chances),
         scheme,
     )
@@ -128,6 +132,30 @@ def reliability_bins(truth: Ints, chances: Floats, bins: int = BINS) -> tuple[Bi
     right = chances.argmax(axis=1) == truth
     place = np.minimum((stated * bins).astype(int), bins - 1)
     return tuple(_bin(stated[place == k], right[place == k], k, bins) for k in range(bins))
+
+
+def calibrated_error(chances: Floats, repeats: int = 500, seed: int = 0) -> Figure:
+    """Return the calibration error that chance alone gives a perfectly calibrated network.
+
+    Consistency resampling (Bröcker & Smith, Weather Forecast. 22:651, 2007): answers are drawn to
+    be right as often as they were said to be. An error within the band is no sign of bad
+    calibration. Scans are taken as independent, so that the band is narrow where patients have
+    several.
+
+    Args:
+        chances: float (n, k), rows sum to 1; n at least 1.
+        repeats: number of draws.
+        seed: the same seed gives the same band.
+    """
+    stated = chances.max(axis=1)
+    place = np.minimum((stated * _ECE_BINS).astype(int), _ECE_BINS - 1)
+    rng, n = np.random.default_rng(seed), len(stated)
+    draws = (stated - (rng.random(n) < stated) for _ in range(repeats))
+    gaps = [np.bincount(place, draw, minlength=_ECE_BINS) for draw in draws]
+    errors = np.abs(gaps).sum(axis=1) / n
+    low, high = np.percentile(errors, [2.5, 97.5])
+    method = f"perfectly calibrated, {repeats} draws, 95 % of them"
+    return Figure(float(errors.mean()), float(low), float(high), n, method)
 
 
 def _calibration_error(truth: Ints, chances: Floats, patients: Sequence[str]) -> Figure:

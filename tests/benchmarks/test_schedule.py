@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from benchmarks.schedule import called_mastered, five_in_a_row
 from tests.conftest import ROOT
 
 
@@ -60,3 +63,11 @@ def test_the_table_says_that_it_is_a_simulation_and_what_lost(tmp_path: Path):
     lost = table.split("not better")[1]
     assert "no learning: retained_a_week_later" in lost
     assert "no learning: class_shown_longest_ago_comes" in lost
+
+
+def test_a_reader_of_sixty_percent_is_no_master_within_twenty_answers():
+    # issue 19: by five right in a row 48 % of such readers were
+    assert five_in_a_row(0.6, 20) == pytest.approx(0.48, abs=0.02)
+    assert called_mastered(0.6, 12) == pytest.approx(0.6**12)
+    assert called_mastered(0.6, 20) < 0.01
+    assert called_mastered(0.95, 60) > 0.9

@@ -5,6 +5,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -279,7 +280,7 @@ def test_the_contrast_pair_comes_in_either_order():
 
 
 def test_a_mastered_class_waits_for_the_others():
-    steps = right(*[CNV] * 5, DME, DRUSEN, NORMAL, seconds=19.0)
+    steps = right(*[CNV] * 12, DME, DRUSEN, NORMAL, seconds=19.0)
     history = history_of(*steps, *right(DME, DRUSEN, seconds=3.0))
     found = priorities(history, LABELS)
     assert found[CNV] == max(found.values())
@@ -289,14 +290,14 @@ def test_a_mastered_class_waits_for_the_others():
 
 
 def test_a_pair_just_confused_does_not_call_yet():
-    steps = right(*[DME] * 5, *[DRUSEN] * 5, *[NORMAL] * 5, *[CNV] * 5)
+    steps = right(*[DME] * 12, *[DRUSEN] * 12, *[NORMAL] * 12, *[CNV] * 12)
     history = history_of(*steps, (CNV, DRUSEN, 9.0))
     case = next_case(deck((9, 9, 9, 9)), history, [], random.Random(1), surprise=0.0)
     assert case.label == DME
 
 
 def test_a_pair_in_error_calls_even_for_a_mastered_class():
-    steps = [*right(*[DRUSEN] * 5), (CNV, DRUSEN, 9.0), *right(DME, NORMAL, CNV)]
+    steps = [*right(*[DRUSEN] * 12), (CNV, DRUSEN, 9.0), *right(DME, NORMAL, CNV)]
     case = next_case(deck((9, 9, 9, 9)), history_of(*steps), [], random.Random(1), surprise=0.0)
     assert case.label == DRUSEN
 
@@ -347,29 +348,41 @@ def test_seen_scans_do_not_all_come_last():
     assert last == {True, False}
 
 
-def test_a_class_is_mastered_when_the_last_k_are_right_and_fast():
-    steps = [(CNV, DME, 5.0), *right(CNV, CNV, CNV, CNV, CNV, seconds=20.0), *right(DME)]
-    reached = mastery(history_of(*steps), LABELS)
-    assert reached[CNV].mastered
+def test_twelve_right_in_a_row_are_mastery_and_eleven_are_not():
+    # Wald 1945: 12 · ln(0.9 / 0.7) = 3.02 is beyond ln(0.95 / 0.05) = 2.94, 11 · … = 2.76 is not
+    reached = mastery(history_of(*right(*[CNV] * 12), *right(*[DME] * 11)), LABELS)
+    assert (reached[CNV].mastered, reached[DME].mastered) == (True, False)
     assert reached[CNV].recent == (MasteryReading(right=True, fast=True),) * 5
-    assert not reached[DME].mastered
     assert reached[NORMAL].recent == ()
     assert list(reached) == list(LABELS)
 
 
-@pytest.mark.parametrize(
-    ("last", "flags"),
-    [
-        ((CNV, CNV, 20.001), MasteryReading(right=True, fast=False)),
-        ((CNV, DME, 5.0), MasteryReading(right=False, fast=True)),
-        ((CNV, None, 5.0), MasteryReading(right=False, fast=True)),
-    ],
-)
-def test_one_slow_or_wrong_answer_ends_mastery(last, flags):
-    reached = mastery(history_of(*right(*[CNV] * 5), last), LABELS)[CNV]
+def test_a_wrong_answer_weighs_as_much_as_four_right_ones():
+    # 1 wrong takes ln(0.1 / 0.3) = −1.10; 17 right less 1 wrong are 3.17, 16 are 2.92
+    wrong = (CNV, DME, 5.0)
+    assert not mastery(history_of(wrong, *right(*[CNV] * 16)), LABELS)[CNV].mastered
+    assert mastery(history_of(wrong, *right(*[CNV] * 17)), LABELS)[CNV].mastered
+
+
+@pytest.mark.parametrize("last", [(CNV, DME, 5.0), (CNV, None, 5.0)])
+def test_mastery_lasts_until_a_test_decides_against_it(last):
+    history = [*right(*[CNV] * 12), last, last]
+    assert mastery(history_of(*history), LABELS)[CNV].mastered
+    reached = mastery(history_of(*history, last), LABELS)[CNV]
     assert not reached.mastered
-    assert reached.recent[-1] == flags
+    assert reached.recent[-1] == MasteryReading(right=False, fast=True)
     assert len(reached.recent) == 5
+
+
+def test_the_same_scan_twelve_times_is_no_mastery():
+    once = history_of(*right(*[CNV] * 12))
+    again = [replace(answer, sha256=once[0].sha256) for answer in once]
+    assert not mastery(again, LABELS)[CNV].mastered
+
+
+def test_slow_right_answers_are_shown_as_such():
+    reached = mastery(history_of((CNV, CNV, 20.001)), LABELS)[CNV]
+    assert reached.recent == (MasteryReading(right=True, fast=False),)
 
 
 def test_two_thousand_answers_are_gone_through_once():

@@ -27,6 +27,7 @@ from octtutor.stats.intervals import (
     Figure,
     by_patient,
     effective_wilson,
+    rounded,
     share_by_patient,
     wilson,
 )
@@ -205,3 +206,17 @@ def test_a_mean_over_classes_weighs_each_class_the_same():
     paid = np.array([4.0, 0, 0, 0, 1, 1])
     figure = balanced_mean(paid, np.array([0, 0, 0, 0, 1, 1]), list("abcdef"))
     assert figure.value == pytest.approx((1 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [(-0.004, 2, "-0.004"), (0.19, 2, "0.19"), (0.0, 2, "0.00"), (-1e-9, 2, "0.00"),
+     (-0.3, 0, "-0.3"), (12.34, 1, "12.3"), (0.00049, 2, "0.0005")],
+)  # fmt: skip
+def test_decimals_do_not_hide_a_sign(value, digits, shown):
+    # the audit of 0.1 found "−0.00 to 0.19"
+    assert rounded(value, digits) == shown
+
+
+def test_an_interval_that_leaves_out_nought_by_little_shows_it():
+    assert str(Figure(0.1, -0.0003, 0.2, 9, "")) == "10.0 % (-0.03 to 20.0)"

@@ -6,7 +6,7 @@ from octtutor.core.diagnosis import LABELS
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.stats.figures import calibration_error, model_figures
 from octtutor.stats.intervals import by_patient
-from octtutor.stats.network_figures import accuracy_of, measure, reliability_bins
+from octtutor.stats.network_figures import accuracy_of, calibrated_error, measure, reliability_bins
 
 RNG = np.random.default_rng(7)
 TRUTH = np.repeat(np.arange(4), 25)
@@ -88,3 +88,14 @@ def test_bins_hold_every_answer_once_and_know_how_often_it_was_right():
     assert right == pytest.approx((CHANCES.argmax(axis=1) == TRUTH).sum())
     sure = reliability_bins(np.array([0]), np.array([[1.0, 0, 0, 0]]))
     assert (sure[-1].stated, sure[-1].right.n) == (1.0, 1)
+
+
+def test_chance_alone_gives_a_perfectly_calibrated_network_an_error():
+    # of n answers in one bin stated as p: E|binomial − n·p| / n, about √(2·p·(1 − p) / (π·n))
+    chances = np.tile([0.8, 0.2], (100, 1))
+    band = calibrated_error(chances)
+    assert band.value == pytest.approx((2 * 0.8 * 0.2 / (np.pi * 100)) ** 0.5, rel=0.05)
+    assert band.low < band.value < band.high
+    # 97.5 % of |binomial(100, 0.8) − 80| / 100 lie at or below 0.09 (scipy's binomial)
+    assert band.high == pytest.approx(0.09, abs=0.011)
+    assert calibrated_error(np.tile([0.8, 0.2], (6400, 1))).value < band.value / 6
