@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
+from octtutor.spreadsheet import guarded, unguarded
 
 COLUMNS = ("sha256", "label", "patient", "name", "file")
 """A further one, `source`, is read where it is there (see `layout.Place.source`)."""

@@ -17,9 +17,9 @@ from octtutor.reports.markup import library
 from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import Doorkeeper
-from octtutor.ui.doors.faults import Faults
 from octtutor.ui.doors.gate import EDUCATOR, UNDER, Gate
 from octtutor.ui.doors.signin import SignInPage
+from octtutor.ui.doors.unforeseen import Faults
 from octtutor.ui.shared.educator_messages import or_educator_message
 from octtutor.ui.shared.texts import EDUCATORS, TITLE
 from octtutor.ui.theme import look

@@ -19,9 +19,9 @@ from octtutor.limits import MAX_READER_UPLOAD_BYTES, MAX_REQUEST_BYTES
 from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import is_foreign
-from octtutor.ui.doors.faults import Faults
 from octtutor.ui.doors.gate import UNDER, Again, Body, checked
 from octtutor.ui.doors.standing import SessionStanding
+from octtutor.ui.doors.unforeseen import Faults
 from octtutor.ui.read.intake import is_full, sweep
 from octtutor.ui.theme import look
 

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from octtutor.core.scheme import Scheme
-from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.decode import Pixels
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.member import Member
@@ -28,6 +27,7 @@ from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
 from octtutor.model.network.card import TRAINING_SCANS, Card, read_card
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.serve.engine import KerasEngine
+from octtutor.spreadsheet import guarded
 from octtutor.stats.figures import model_figures
 from octtutor.stats.intervals import Figure
 from octtutor.stats.pairs import mcnemar, mean_by_patient, swap_test

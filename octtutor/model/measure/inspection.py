@@ -17,12 +17,12 @@ import pydantic.dataclasses
 from pydantic import TypeAdapter
 
 from octtutor.core.scheme import OCT2017, SchemeVersion
-from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.model.measure.gallery import GalleryScan
 from octtutor.model.network.scan_set import UNKNOWN
+from octtutor.spreadsheet import guarded, unguarded
 
 FIGURES, ANSWERS, PICTURES = "figures.json", "answers.csv", "pictures"
 Floats = npt.NDArray[np.float32]

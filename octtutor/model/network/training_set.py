@@ -4,9 +4,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from octtutor.core.spreadsheet import unguarded
 from octtutor.errors import ModelError
 from octtutor.model.network.card import TRAINING_SCANS
+from octtutor.spreadsheet import unguarded
 
 _COLUMNS = ("sha256", "patient", "label")
 

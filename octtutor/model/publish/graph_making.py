@@ -73,7 +73,7 @@ def make_graph(folder: Path, progress: Progress | None = None) -> dict[str, Any]
             "pip install openvino"
         )
     import_keras_quietly()
-    from octtutor.model.graph.drawing import draw
+    from octtutor.model.graph.graph_drawing import draw
     from octtutor.model.graph.graph_steps import CannotConvertError
     from octtutor.model.serve.engine import KerasEngine
     from octtutor.model.serve.graph_engine import GraphEngine

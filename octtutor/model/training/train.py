@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from octtutor import __version__
-from octtutor.core.spreadsheet import guarded
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.split import split_folds
 from octtutor.errors import BadInputError
@@ -41,6 +40,7 @@ from octtutor.model.training.held_answers import (
 from octtutor.model.training.loop import Measures, TrainingOutcome, Watch, has_run
 from octtutor.model.training.plan import SplitScans, TrainingPlan, split
 from octtutor.model.training.recipes import RECIPES, Recipe, TrainingInput
+from octtutor.spreadsheet import guarded
 from octtutor.stats.figures import model_figures
 
 

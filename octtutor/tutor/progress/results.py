@@ -19,7 +19,7 @@ from octtutor.core.counting import (
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
-from octtutor.core.spreadsheet import guarded
+from octtutor.spreadsheet import guarded
 from octtutor.stats.figures import balanced_share, per_class, weighted_error_by_patient
 from octtutor.stats.intervals import Figure, share_by_patient, wilson
 from octtutor.tutor.disclosing import DisclosedAnswer

@@ -9,9 +9,9 @@ from typing import Any
 from octtutor.core.annotation.annotation import FINDINGS, Mark, Reading
 from octtutor.core.annotation.annotation_json import mark_to_dict, reading_from_dict
 from octtutor.core.annotation.region_shape import Spot
-from octtutor.core.spreadsheet import guarded, unguarded
 from octtutor.errors import BadInputError
 from octtutor.limits import MAX_CELL_CHARACTERS
+from octtutor.spreadsheet import guarded, unguarded
 from octtutor.tutor.annotation.files.annotated_scan import (
     UNUSABLE,
     AnnotatedScan,

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from octtutor.ui.doors.faults import Faults
+from octtutor.ui.doors.unforeseen import Faults
 
 
 def fail(request):

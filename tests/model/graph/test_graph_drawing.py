@@ -51,7 +51,7 @@ def build(backbone: str, head: dict, scaling: str = "127/128", flips: bool = Tru
 
 
 def drawn(engine, room: Path) -> GraphEngine:
-    from octtutor.model.graph.drawing import draw
+    from octtutor.model.graph.graph_drawing import draw
 
     return GraphEngine(room, engine.card, write_graph(draw(engine.network, engine.card), room))
 
