@@ -38,6 +38,7 @@ def to_plan(order: TrainingOrder, settings: Settings) -> TrainingPlan:
         hold_out=Path(order.hold_out) if order.hold_out else None,
         leaky=order.leaky,
         outliers=Path(order.outliers) if order.outliers else None,
+        also=Path(order.also) if order.also else None,
         folds=order.folds,
         leave_source_out=order.leave_source_out,
         name=order.title,

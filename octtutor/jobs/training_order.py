@@ -37,6 +37,8 @@ class TrainingOrder:
     """Allow the same patients in --val; the card says so."""
     outliers: str | None = None
     """Scans that are none of the diagnoses, a folder a kind: not to be sure of (finetune)."""
+    also: str | None = None
+    """Scans to learn from besides (in each fold), counted in no figure, such as drawn ones."""
     folds: Annotated[int, Field(ge=0)] = 0
     """Also cross-validate over so many folds by patient."""
     leave_source_out: bool = False

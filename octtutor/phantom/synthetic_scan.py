@@ -1,6 +1,7 @@
 """One synthetic scan with its ground truth."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,7 @@ def make(
     size: tuple[int, int],
     difficulty: Difficulty | None = None,
     showing: str | None = None,
+    off_centre: float | None = None,
 ) -> Phantom:
     """Return a synthetic scan of one diagnosis.
 
@@ -69,15 +71,17 @@ def make(
             depth; 5890 µm across, or 8830 µm where the width is 1.25 times the height or more.
         difficulty: `easy`, `typical` or `hard`; drawn as in a clinic by default.
         showing: a finding or a kind that must be in it, such as `haemorrhage`.
+        off_centre: how far the scan passes from the foveal centre, µm, 0 to 3000; as the difficulty
+            has it by default. Beyond 800 it shows no pit, and the arcuate nerve fibres.
 
     Raises:
         BadInputError: if label, difficulty or finding is unknown, the diagnosis does not show
             that finding, or the size is outside its limits.
     """
     if showing is None:
-        eye, imaging, case = _grow_eye(label, rng, size, difficulty)
+        eye, imaging, case = _grow_eye(label, rng, size, difficulty, off_centre)
     else:
-        eye, imaging, case = _find_eye(label, rng, size, difficulty, showing)
+        eye, imaging, case = _find_eye(label, rng, size, difficulty, showing, off_centre)
     mask = union_of(eye)
     scan = render(imaging, eye.anatomy, eye.inclusions, case.view)
     findings = eye.findings + foveal_pit(eye.anatomy)
@@ -107,7 +111,11 @@ def grow_eye(
 
 
 def _grow_eye(
-    label: Diagnosis, rng: Generator, size: tuple[int, int], difficulty: Difficulty | None
+    label: Diagnosis,
+    rng: Generator,
+    size: tuple[int, int],
+    difficulty: Difficulty | None,
+    off_centre: float | None = None,
 ) -> tuple[Diseased, Generator, CasePlan]:
     """Return an eye, the generator that is left for drawing its scan, and what was planned."""
     disease = _disease(label)
@@ -115,6 +123,8 @@ def _grow_eye(
     seeds = rng.integers(2**63, size=4)
     growing, ailing, imaging, planning = (np.random.default_rng(seed) for seed in seeds)
     case = plan(label, planning, difficulty)
+    if off_centre is not None:
+        case = replace(case, off_centre_um=off_centre)
     anatomy = grow(growing, Grid(height, width), case.off_centre_um)
     return disease(ailing, anatomy, case.severity), imaging, case
 
@@ -125,6 +135,7 @@ def _find_eye(
     size: tuple[int, int],
     difficulty: Difficulty | None,
     showing: str,
+    off_centre: float | None,
 ) -> tuple[Diseased, Generator, CasePlan]:
     """Grow eyes until one shows a finding or a kind."""
     known = (*FINDINGS, *KINDS)
@@ -134,7 +145,7 @@ def _find_eye(
             "Choose one of them."
         )
     for _ in range(_TRIES):
-        grown = _grow_eye(label, rng, size, difficulty)
+        grown = _grow_eye(label, rng, size, difficulty, off_centre)
         pit = foveal_pit(grown[0].anatomy)
         if any(showing in (found.name, *found.kinds) for found in grown[0].findings + pit):
             return grown

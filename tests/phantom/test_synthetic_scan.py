@@ -297,3 +297,15 @@ def test_the_same_seed_gives_the_same_bytes_on_any_machine() -> None:
         made = phantom(label, 7, (128, 160))
         drawn.update(made.scan.tobytes() + made.mask.tobytes())
     assert drawn.hexdigest() == "d7838b08d219065c331e1464222c973aab6ab6d33f6d9225d48e56440d078554"
+
+
+def test_a_slice_off_the_fovea_has_no_pit_and_thick_nerve_fibres():
+    for seed in range(6):
+        central, off = (
+            make(Diagnosis.NORMAL, np.random.default_rng(seed), (248, 256), off_centre=um)
+            for um in (0.0, 2500.0)
+        )
+        assert "foveal pit" in [found.name for found in central.findings]
+        assert "foveal pit" not in [found.name for found in off.findings]
+        fibres = [one.anatomy.thickness[Layer.NFL].min() for one in (central, off)]
+        assert fibres[1] > fibres[0] + 10

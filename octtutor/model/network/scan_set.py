@@ -122,7 +122,7 @@ class ScanSet:
         return np.array([patient.startswith(UNKNOWN) for patient in self.patients], bool)
 
     def joined(self, others: "ScanSet") -> "ScanSet":
-        """Return these scans and then the others, which are none of the diagnoses."""
+        """Return these scans and then the others, such as those that are none of the diagnoses."""
         return ScanSet(
             np.concatenate([self.scans, others.scans]),
             np.concatenate([self.truth, others.truth]),
@@ -130,7 +130,8 @@ class ScanSet:
             self.names + others.names,
             self.hashes + others.hashes,
             self.unreadable + others.unreadable,
-            (self.sources or ("",) * len(self.names)) + others.sources,
+            (self.sources or ("",) * len(self.names))
+            + (others.sources or ("",) * len(others.names)),
             self.scheme,
         )
 

@@ -34,6 +34,9 @@ class TrainingPlan:
     """Train although patients or files of `val` are in `data`; the card then says leaky."""
     outliers: Path | None = None
     """Scans that are none of the diagnoses, a folder a kind: folder, archive or listing."""
+    also: Path | None = None
+    """Scans that are learned from in each fold too and counted in no figure, such as drawn ones:
+    folder, archive or listing. None of their patients may be among the other scans."""
     folds: int = 0
     """Cross-validate over so many folds by patient first; the card's figures are from these."""
     leave_source_out: bool = False
@@ -63,13 +66,15 @@ class SplitScans:
     """What the card says of the split besides."""
     outliers: ScanSet | None = None
     """Scans that are none of the diagnoses, of no patient who is held out."""
+    also: ScanSet | None = None
+    """Scans that are learned from in each fold, and counted in no figure."""
     inherited: tuple[dict[str, str], ...] = ()
     """The training list of the model that training starts from."""
 
     def list_trained(self) -> list[dict[str, str]]:
         """Return a row for each scan that the new model knows, also from the one before it."""
         rows = {row["sha256"]: row for row in self.inherited}
-        for scans in (self.training, *([self.outliers] if self.outliers else [])):
+        for scans in filter(None, (self.training, self.also, self.outliers)):
             rows |= {row["sha256"]: row for row in scans.listing()}
         return sorted(
             ({key: row[key] for key in ("sha256", "patient", "label")} for row in rows.values()),
@@ -96,6 +101,8 @@ def split(plan: TrainingPlan, how: Preprocessing, on_load: Progress | None = Non
         split_folds(parts.training.labels, parts.training.patients, plan.folds, plan.recipe.seed)
     if plan.leave_source_out:
         _check_sources(parts.training)
+    if plan.also is not None:
+        parts = _with_also(parts, load_scans(plan.also, how, on_load, naming=plan.naming))
     if plan.outliers is not None:
         others = load_outliers(plan.outliers, how, on_load)
         parts = replace(parts, outliers=others.without_patients(parts.held.patients))
@@ -120,6 +127,26 @@ def _part(
     if any(shared.values()):
         facts["leaky"] = shared
     return SplitScans(everything, held, "a validation set that was given", facts)
+
+
+def _with_also(parts: SplitScans, also: ScanSet) -> SplitScans:
+    """Take scans that are learned from besides; they lie on no side of a split.
+
+    Raises:
+        BadInputError: one is of a patient, or the file, of a scan that is measured on.
+    """
+    shared = {
+        "patients": len({*parts.training.patients, *parts.held.patients} & {*also.patients}),
+        "files": len({*parts.training.hashes, *parts.held.hashes} & {*also.hashes}),
+    }
+    if any(shared.values()):
+        raise BadInputError(
+            f"Expected scans of other patients in --also, which figures do not count. "
+            f"{shared['patients']} patients and {shared['files']} files are among --data or --val "
+            "too. Leave these out."
+        )
+    facts = {"also_learned_from": also.fingerprint()}
+    return replace(parts, also=also, facts={**parts.facts, **facts})
 
 
 def _with_inherited(parts: SplitScans, plan: TrainingPlan) -> SplitScans:

@@ -82,7 +82,9 @@ def train(
     parts = split(plan, beginning.how, on_load)
     _check_same_run(watch.checkpoints, plan, parts)
     outcome = plan.recipe.fit(
-        TrainingInput(beginning, parts.training, parts.held, watch, cache, parts.outliers)
+        TrainingInput(
+            beginning, _with(parts.training, parts.also), parts.held, watch, cache, parts.outliers
+        )
     )
     crossed = _cross(plan, parts, watch, cache)
     card = _measure(
@@ -147,7 +149,8 @@ def _check_same_run(folder: Path | None, plan: TrainingPlan, parts: SplitScans) 
     if folder is None:
         return
     recipe = {**plan.recipe.as_facts(), "batch": None}
-    data = [parts.training.fingerprint(), parts.held.fingerprint()]
+    every = filter(None, (parts.training, parts.held, parts.also))
+    data = [scans.fingerprint() for scans in every]
     folds = [plan.folds, "by source"] if plan.leave_source_out else plan.folds
     listed = [asdict(plan.scheme.stamp)] if plan.naming else []  # 0.1 wrote none
     facts = json.dumps([recipe, data, folds, str(plan.backbone), *listed], sort_keys=True).encode()
@@ -174,12 +177,16 @@ def _cross(
     training, outliers, n = parts.training, parts.outliers, len(parts.training.names)
     folds = split_folds(training.labels, training.patients, plan.folds, plan.recipe.seed)
     if outliers is None:
-        return _cross_over(folds, plan, training, watch, cache)
+        return _cross_over(folds, plan, training, watch, cache, parts.also)
     both = [list(fold) for fold in folds]
     for number, kind in enumerate(outliers.by_source().values()):
         both[number % len(both)] += [n + index for index in kind]
-    found = _cross_over(both, plan, training.joined(outliers), watch, cache)
+    found = _cross_over(both, plan, training.joined(outliers), watch, cache, parts.also)
     return found and HeldAnswers(found.logits[:n], folds, found.logits[n:])
+
+
+def _with(scans: ScanSet, also: ScanSet | None) -> ScanSet:
+    return scans if also is None else scans.joined(also)
 
 
 def _leave_out(
@@ -192,7 +199,8 @@ def _leave_out(
         watch.on_phase("leaving each source out")
     place = watch.checkpoints / "sources" if watch.checkpoints else None
     folds = list(parts.training.by_source().values())
-    return _cross_over(folds, plan, parts.training, replace(watch, checkpoints=place), cache)
+    inner = replace(watch, checkpoints=place)
+    return _cross_over(folds, plan, parts.training, inner, cache, parts.also)
 
 
 def _cross_over(
@@ -201,11 +209,12 @@ def _cross_over(
     training: ScanSet,
     watch: Watch,
     cache: FeatureCache | None,
+    also: ScanSet | None,
 ) -> HeldAnswers | None:
     def fit_without(scans: ScanSet, inner: Watch) -> Beginning:
         beginning = plan.recipe.begin(plan.backbone, plan.scheme)
         known, others = scans.parted()
-        plan.recipe.fit(TrainingInput(beginning, known, None, inner, cache, others))
+        plan.recipe.fit(TrainingInput(beginning, _with(known, also), None, inner, cache, others))
         return beginning
 
     logits = cross_validate(training, folds, fit_without, watch)

@@ -246,6 +246,26 @@ def test_of_what_is_none_of_the_diagnoses_it_learns_to_be_unsure(tmp_path: Path)
         train(replace(plan, recipe=HeadRecipe(epochs=1)), tmp_path / "second")
 
 
+def test_scans_besides_are_learned_from_in_each_fold_and_counted_in_no_figure(tmp_path: Path):
+    data = write_scans(tmp_path / "data", per_class=4, size=(144, 128))
+    drawn = tmp_path / "drawn"
+    for number, label in enumerate(LABELS):
+        (drawn / label).mkdir(parents=True)
+        scan = make(label, np.random.default_rng(number), (144, 128)).scan
+        cv2.imwrite(str(drawn / label / f"{label}-{9_500_000 + number}-1.png"), scan)
+    plan = TrainingPlan(data, TINY, SMALL_INPUT, folds=2, also=drawn)
+    card = train(plan, tmp_path / "model")
+    measured = 16 - card.split["validation"]["files"]
+    assert card.figures["n"] == measured
+    assert card.training_data["files"] == measured
+    assert card.split["also_learned_from"]["files"] == 4
+    listed = read_listing(tmp_path / "model" / "training_scans.csv")
+    assert len(listed) == measured + 4
+    assert {f"{9_500_000 + n}" for n in range(4)} <= {row["patient"] for row in listed}
+    with pytest.raises(BadInputError, match=r"other patients in --also.*16 patients and 16 files"):
+        split(replace(plan, also=data), Preprocessing(64))
+
+
 def test_scans_without_patients_are_grouped_by_what_they_show(tmp_path: Path):
     data = write_scans(tmp_path / "data", 3, (248, 256))
     for path in list(data.rglob("*.png")):
