@@ -5,6 +5,9 @@ prints it as one line and exits 1; the page shows it as a message. Anything that
 `OctTutorError` is a defect of the program.
 """
 
+import math
+from datetime import timedelta
+
 
 class OctTutorError(Exception):
     """Base of all errors with a message meant for a person."""
@@ -39,7 +42,14 @@ class NotAllowedError(OctTutorError):
 
 
 class TooManyGuessesError(NotAllowedError):
-    """There were too many wrong passwords; waiting helps."""
+    """There were too many wrong passwords or codes; waiting helps."""
+
+    def __init__(self, what: str, wait: timedelta) -> None:
+        """Say what there was too much of, e.g. `wrong passwords`, and how long to wait."""
+        self.wait = wait
+        seconds = math.ceil(wait.total_seconds())
+        told = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+        super().__init__(f"Too many {what}. Wait {told}, then try again.")
 
 
 class SettingsError(OctTutorError):

@@ -10,15 +10,13 @@ from datetime import timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from octtutor.core.educator import AT_THE_MACHINE, Educator, Guess, SignIn
+from octtutor.core.educator import AT_THE_MACHINE, REMEMBERED, Educator, Guess, SignIn
 from octtutor.errors import BadInputError, NotAllowedError, TooManyGuessesError
 from octtutor.store.contract import PeopleStore
 from octtutor.tutor.ports import Clock
 
 SESSION = timedelta(hours=12)
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
-GUESSES, WITHIN = 5, timedelta(minutes=15)
-"""Wrong passwords that a name, and that an address, may have in this time."""
 HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 """Argon2id as RFC 9106 recommends for 64 MiB of memory; about 0.2 s."""
 HASH_OF_NOBODY = (
@@ -70,6 +68,7 @@ class Educators:
             StoreError: there is none of this name.
         """
         self._store.remove_educator(_fold(name))
+        self._store.forget_addresses(_digest(_fold(name)))
 
     def sign_in(self, name: str, password: str, address: str) -> str:
         """Check a password.
@@ -84,17 +83,19 @@ class Educators:
 
         Raises:
             NotAllowedError: name or password is wrong.
-            TooManyGuessesError: there were too many wrong ones; the password was not looked at.
+            TooManyGuessesError: there were too many wrong ones for this name from this address.
+                The password was not looked at, unless its owner has signed in from there before.
         """
         folded, now = _fold(name), self._clock()
         guess = Guess(_digest(folded), network(address), now)
-        if not self._store.admit_guess(guess, now - WITHIN, GUESSES):
-            raise TooManyGuessesError(
-                f"Too many wrong passwords. Wait {WITHIN.seconds // 60} minutes, then try again."
-            )
-        if not self._is_right(folded, password):
+        wait = self._store.admit_guess(guess, now - REMEMBERED)
+        may_be_right = not wait or self._store.knows_address(guess.who, guess.address)
+        if not (may_be_right and self._is_right(folded, password)):
+            if wait:
+                raise TooManyGuessesError("wrong passwords", wait)
             raise NotAllowedError("Name or password is wrong. Check both, then try again.")
         self._store.forget_guesses(guess.who, guess.address)
+        self._store.remember_address(guess.who, guess.address)
         token = secrets.token_urlsafe(32)
         self._store.add_sign_in(SignIn(_digest(token), folded, now, now + SESSION))
         return token

@@ -273,31 +273,33 @@ def test_the_sign_in_page_cannot_be_framed_kept_or_written_into(guarded: Served)
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_guessing_is_stopped_for_the_name(guarded: Served):
+def test_guessing_is_slowed_down_where_it_comes_from(guarded: Served):
     guarded.educators.add("grace", PASSWORD)
     statuses = []
     with guarded.client() as client:
-        for n in range(7):  # a proxy on this machine tells other addresses
+        sender = {"x-forwarded-for": "198.51.100.1"}  # a proxy on this machine tells it
+        for n in range(7):
             data = {"name": "grace", "password": PASSWORD if n == 6 else "wrong wrong"}
-            sender = {"x-forwarded-for": f"198.51.100.{n}"}
             answer = client.post("/educator/sign-in", data=data, headers=sender)
             statuses.append(answer.status_code)
+        elsewhere = {"x-forwarded-for": "198.51.100.2"}
+        right = client.post("/educator/sign-in", data=data, headers=elsewhere)
     assert statuses == [401] * 5 + [429] * 2
-    assert answer.headers["retry-after"] == "900"
-    assert "Wait 15 minutes" in answer.text
+    assert 1 <= int(answer.headers["retry-after"]) <= 30
+    assert "Wait" in answer.text
     assert COOKIE not in answer.headers.get("set-cookie", "")
+    assert right.status_code == 303
 
 
 def test_nobody_who_is_no_named_proxy_says_where_others_are(tmp_path: Path):
     """Five wrong passwords are too many, whatever addresses their sender makes up."""
     with started(tmp_path, proxies="") as served, served.client() as client:
         served.educators.add("grace", PASSWORD)
-        served.educators.add("ada", PASSWORD)
         for n in range(5):
             sender = {"x-forwarded-for": f"198.51.100.{n}"}
             wrong = {"name": "grace", "password": "wrong wrong"}
             assert client.post("/educator/sign-in", data=wrong, headers=sender).status_code == 401
-        right = {"name": "ada", "password": PASSWORD}
+        right = {"name": "grace", "password": PASSWORD}
         sender = {"x-forwarded-for": "198.51.100.77"}
         assert client.post("/educator/sign-in", data=right, headers=sender).status_code == 429
 

@@ -1,7 +1,7 @@
 """What a store promises of people: trainees, educators, their sign-ins and guesses."""
 
 from abc import ABC, abstractmethod
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from octtutor.core.educator import Educator, Guess, SignIn
 from octtutor.core.quiz import Trainee
@@ -74,17 +74,30 @@ class PeopleStore(ABC):
         """End a sign-in; does nothing when there is none."""
 
     @abstractmethod
-    def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
+    def admit_guess(self, guess: Guess, since: datetime) -> timedelta:
         """Record a guess, unless there were too many; of many at once no more get through.
+
+        They are counted by name and address together: nobody is stopped by somebody else.
 
         Args:
             guess: the try that is about to be made.
             since: guesses before this time are forgotten.
-            most: how many a name, and how many an address, may have.
 
         Returns:
-            Whether it was recorded. Where not, the password must not be looked at.
+            Zero where it was recorded; else how long to wait (`educator.wait_after`).
         """
+
+    @abstractmethod
+    def remember_address(self, who: str, address: str) -> None:
+        """Remember that somebody has signed in from an address."""
+
+    @abstractmethod
+    def knows_address(self, who: str, address: str) -> bool:
+        """Whether somebody has signed in from an address before."""
+
+    @abstractmethod
+    def forget_addresses(self, who: str) -> None:
+        """Forget from where somebody has signed in."""
 
     @abstractmethod
     def forget_guesses(self, who: str, address: str) -> None:

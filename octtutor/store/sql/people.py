@@ -1,6 +1,6 @@
 """Trainees, educators, sign-ins and guesses in SQL."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Connection,
@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from octtutor.core.educator import Educator, Guess, SignIn
+from octtutor.core.educator import Educator, Guess, SignIn, wait_after
 from octtutor.core.quiz import Trainee
 from octtutor.store.contract.people import PeopleStore
 from octtutor.store.rules import (
@@ -27,6 +27,7 @@ from octtutor.store.sql.tables import (
     attempts,
     educators,
     guesses,
+    known_addresses,
     predictions,
     replaced_answers,
     second_looks,
@@ -138,16 +139,36 @@ class SqlPeople(SqlBase, PeopleStore):
             db.execute(delete(sign_ins).where(sign_ins.c.token_sha256 == token_sha256))
 
     @translated
-    def admit_guess(self, guess: Guess, since: datetime, most: int) -> bool:
+    def admit_guess(self, guess: Guess, since: datetime) -> timedelta:
         """See `PeopleStore`."""
+        same = and_(guesses.c.who == guess.who, guesses.c.address == guess.address)
         with self._write() as db:
             lock(db, "guesses")
             db.execute(delete(guesses).where(guesses.c.at < since))
-            for same in (guesses.c.who == guess.who, guesses.c.address == guess.address):
-                if (db.scalar(select(func.count()).where(same)) or 0) >= most:
-                    return False
-            db.execute(insert(guesses).values(**rows.from_guess(guess)))
-        return True
+            wait = wait_after(db.scalars(select(guesses.c.at).where(same)).all(), guess.at)
+            if not wait:
+                db.execute(insert(guesses).values(**rows.from_guess(guess)))
+        return wait
+
+    @translated
+    def remember_address(self, who: str, address: str) -> None:
+        """See `PeopleStore`."""
+        with self._write() as db:
+            lock(db, "guesses")
+            if not _is_known(db, who, address):
+                db.execute(insert(known_addresses).values(who=who, address=address))
+
+    @translated
+    def knows_address(self, who: str, address: str) -> bool:
+        """See `PeopleStore`."""
+        with self._read() as db:
+            return _is_known(db, who, address)
+
+    @translated
+    def forget_addresses(self, who: str) -> None:
+        """See `PeopleStore`."""
+        with self._write() as db:
+            db.execute(delete(known_addresses).where(known_addresses.c.who == who))
 
     @translated
     def forget_guesses(self, who: str, address: str) -> None:
@@ -155,6 +176,11 @@ class SqlPeople(SqlBase, PeopleStore):
         same = and_(guesses.c.who == who, guesses.c.address == address)
         with self._write() as db:
             db.execute(delete(guesses).where(same))
+
+
+def _is_known(db: Connection, who: str, address: str) -> bool:
+    same = and_(known_addresses.c.who == who, known_addresses.c.address == address)
+    return db.scalar(select(func.count()).select_from(known_addresses).where(same)) == 1
 
 
 def _need_educator(db: Connection, name: str) -> None:

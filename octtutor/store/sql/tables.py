@@ -97,6 +97,13 @@ guesses = Table(
     Index("ix_guesses_at", "at"),
 )
 
+known_addresses = Table(
+    "known_addresses",
+    metadata,
+    Column("who", String(64), primary_key=True),
+    Column("address", String(64), primary_key=True),
+)
+
 decks = Table(
     "decks",
     metadata,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from octtutor.core.educator import Educator, Guess, SignIn
+from octtutor.core.educator import FIRST_WAIT, FREE_GUESSES, Educator, Guess, SignIn
 from octtutor.core.quiz import Trainee
 from octtutor.errors import StaleError, StoreError
 from octtutor.store.contract import PeopleStore
@@ -103,39 +103,53 @@ class PeopleSuite:
         assert store.find_sign_in("a" * 64) is None
         assert store.find_sign_in("b" * 64) is not None
 
-    def test_guesses_are_counted_by_name_and_by_address(self, store: PeopleStore) -> None:
-        for n in range(3):
-            assert store.admit_guess(guess("ada", f"192.0.2.{n}", n), NOW, 3)
-        assert not store.admit_guess(guess("ada", "192.0.2.99"), NOW, 3)
-        assert store.admit_guess(guess("grace", "192.0.2.0"), NOW, 3)
-        assert store.admit_guess(guess("mary", "192.0.2.0"), NOW, 3)
-        assert not store.admit_guess(guess("joan", "192.0.2.0"), NOW, 3)
+    def test_guesses_are_counted_by_name_and_address_together(self, store: PeopleStore) -> None:
+        for _ in range(FREE_GUESSES):
+            assert not store.admit_guess(guess("ada", "192.0.2.1"), NOW)
+        assert store.admit_guess(guess("ada", "192.0.2.1"), NOW) == FIRST_WAIT
+        assert not store.admit_guess(guess("ada", "192.0.2.2"), NOW)
+        assert not store.admit_guess(guess("grace", "192.0.2.1"), NOW)
+
+    def test_who_waits_and_goes_on_guessing_waits_longer(self, store: PeopleStore) -> None:
+        for _ in range(FREE_GUESSES):
+            store.admit_guess(guess(), NOW)
+        assert store.admit_guess(guess(), NOW) == FIRST_WAIT  # and does not count
+        assert not store.admit_guess(guess(minutes=1), NOW)
+        assert store.admit_guess(guess(minutes=1), NOW) == 2 * FIRST_WAIT
 
     def test_old_guesses_do_not_count(self, store: PeopleStore) -> None:
-        for _ in range(3):
-            assert store.admit_guess(guess(), NOW, 3)
-        assert not store.admit_guess(guess(minutes=15), NOW, 3)
-        assert store.admit_guess(guess(minutes=16), NOW + MINUTE, 3)
+        for _ in range(FREE_GUESSES):
+            assert not store.admit_guess(guess(), NOW)
+        assert store.admit_guess(guess(), NOW)
+        assert not store.admit_guess(guess(), NOW + MINUTE)
 
     def test_a_right_guess_forgets_those_from_the_same_place_only(self, store: PeopleStore) -> None:
-        store.admit_guess(guess("ada", "192.0.2.1"), NOW, 2)
-        store.admit_guess(guess("ada", "192.0.2.2"), NOW, 2)
+        for address in ("192.0.2.1", "192.0.2.2"):
+            for _ in range(FREE_GUESSES):
+                store.admit_guess(guess("ada", address), NOW)
         store.forget_guesses("ada", "192.0.2.1")
-        assert store.admit_guess(guess("ada", "192.0.2.1"), NOW, 2)
-        assert not store.admit_guess(guess("ada", "192.0.2.3"), NOW, 2)
+        assert not store.admit_guess(guess("ada", "192.0.2.1"), NOW)
+        assert store.admit_guess(guess("ada", "192.0.2.2"), NOW)
 
     def test_of_many_guesses_at_once_no_more_get_through(self, store: PeopleStore) -> None:
         with ThreadPoolExecutor(8) as pool:
-            let = list(
-                pool.map(lambda n: store.admit_guess(guess(address=f"{n}"), NOW, 5), range(24))
-            )
-        assert let.count(True) == 5
+            waits = list(pool.map(lambda _: store.admit_guess(guess(), NOW), range(24)))
+        assert waits.count(timedelta(0)) == FREE_GUESSES
+
+    def test_an_address_is_known_until_it_is_forgotten(self, store: PeopleStore) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: store.remember_address("ada", "192.0.2.1"), range(8)))
+        assert store.knows_address("ada", "192.0.2.1")
+        assert not store.knows_address("ada", "192.0.2.2")
+        assert not store.knows_address("grace", "192.0.2.1")
+        store.forget_addresses("ada")
+        assert not store.knows_address("ada", "192.0.2.1")
 
     def test_naive_times_of_educators_are_refused(self, store: PeopleStore) -> None:
         with pytest.raises((ValueError, StoreError), match="zone"):
             store.add_educator(Educator("ada", NOW.replace(tzinfo=None)), "hash")
         with pytest.raises((ValueError, StoreError), match="zone"):
-            store.admit_guess(Guess("ada", "x", NOW.replace(tzinfo=None)), NOW, 3)
+            store.admit_guess(Guess("ada", "x", NOW.replace(tzinfo=None)), NOW)
 
     def test_a_trainee_is_found_again_and_can_change_the_nickname(self, store: PeopleStore) -> None:
         store.add_trainee(Trainee("t", "Ada", NOW))

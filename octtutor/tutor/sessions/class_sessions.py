@@ -1,8 +1,6 @@
 """Sessions: an educator opens one on a quiz; who has its code joins, and all read the same."""
 
 import hashlib
-import secrets
-import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +11,7 @@ import numpy.typing as npt
 
 from octtutor.core.case import Case, Deck
 from octtutor.core.disclosure import Audience
-from octtutor.core.educator import Guess
+from octtutor.core.educator import REMEMBERED, Guess
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt, CaseOrder, Options
 from octtutor.core.quizfile.quiz_file import QuizFile
@@ -29,7 +27,7 @@ from octtutor.errors import (
     TooManyGuessesError,
 )
 from octtutor.store.contract import Store
-from octtutor.tutor.accounts import WITHIN, network
+from octtutor.tutor.accounts import network
 from octtutor.tutor.decks.deck_schemes import counterparts_of, scheme_of
 from octtutor.tutor.exams.quizzes import Quizzes
 from octtutor.tutor.ports import Clock, Images, Maps, Shelf
@@ -38,8 +36,6 @@ from octtutor.tutor.sessions.board import Board, board_of
 from octtutor.tutor.sessions.gathering import Gathered, gather, read_cases
 from octtutor.tutor.sessions.session_code import LENGTH, draw_code, tidy
 
-WRONG_CODES = 30
-"""Wrong codes that an address may send within `WITHIN`; a whole class may share one address."""
 MAX_TITLE = 80
 _TRIES = 20
 
@@ -92,7 +88,6 @@ class Sessions:
         """Take the parts; `draw` gives the code of a new session."""
         self._store, self._images, self._quizzes = store, images, quizzes
         self._shelf, self._clock, self._draw = shelf, clock, draw
-        self._one_at_a_time = threading.Lock()
         self._cases = lru_cache(maxsize=32)(self._read_cases)
 
     # ---- the educator's ------------------------------------------------------------------
@@ -239,7 +234,7 @@ class Sessions:
             StoreError: there is no such trainee.
         """
         known = self._find_attempt(tidy(code), trainee_id)
-        session = self.get(tidy(code)) if known else self._find(code, address)
+        session = self.get(tidy(code)) if known else self._find(code, trainee_id, address)
         if not session.is_open:
             raise StaleError(
                 "This session has ended. Ask your educator for the code of the new one."
@@ -281,24 +276,20 @@ class Sessions:
         )
         return JoinedState(session.code, session.title, attempt_id, session.is_open, display)
 
-    def _find(self, code: str, address: str) -> Session:
-        """Find the session of a typed code, counting the wrong ones of an address.
+    def _find(self, code: str, trainee_id: str, address: str) -> Session:
+        """Find the session of a typed code, counting each trainee's wrong ones.
 
-        A guess counts until it has turned out right. One at a time, so that a class that joins at
-        once does not look like many guesses.
+        A guess counts until it has turned out right. Who takes another name for each guess is not
+        stopped, so that nobody stops a class; there are too many codes to find one so.
         """
-        where, now = f"session {network(address)}", self._clock()
-        # each has a name of its own: only the address is counted, and only its guess is forgotten
-        guess = Guess(hashlib.sha256(secrets.token_bytes(16)).hexdigest(), where, now)
-        with self._one_at_a_time:
-            if not self._store.admit_guess(guess, now - WITHIN, WRONG_CODES):
-                raise TooManyGuessesError(
-                    f"Too many wrong codes from your network. Wait {WITHIN.seconds // 60} "
-                    "minutes, then try again."
-                )
-            session = self._store.find_session(tidy(code))
-            if session is not None:
-                self._store.forget_guesses(guess.who, guess.address)
+        who = hashlib.sha256(trainee_id.encode("utf-8", "surrogatepass")).hexdigest()
+        guess = Guess(who, f"session {network(address)}", self._clock())
+        wait = self._store.admit_guess(guess, guess.at - REMEMBERED)
+        if wait:
+            raise TooManyGuessesError("wrong codes", wait)
+        session = self._store.find_session(tidy(code))
+        if session is not None:
+            self._store.forget_guesses(guess.who, guess.address)
         if session is None:
             raise BadInputError(
                 f"Expected the code of a session, {LENGTH} letters and digits. There is none "

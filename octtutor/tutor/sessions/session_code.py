@@ -5,8 +5,8 @@ import unicodedata
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Without 0 and O, 1, I and L, and U, which are taken for others."""
-LENGTH = 5
-"""Characters of a code: 24 million of them."""
+LENGTH = 6
+"""Characters of a code: 729 million of them."""
 
 
 def draw_code() -> str:

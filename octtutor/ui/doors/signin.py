@@ -1,5 +1,7 @@
 """The sign-in page: plain HTML, made here, without Gradio."""
 
+import math
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -7,7 +9,7 @@ from starlette.routing import Route
 
 from octtutor.errors import NotAllowedError, OctTutorError, TooManyGuessesError
 from octtutor.reports.markup import library
-from octtutor.tutor.accounts import SESSION, WITHIN
+from octtutor.tutor.accounts import SESSION
 from octtutor.ui.doors.doorkeeper import COOKIE, Doorkeeper
 from octtutor.ui.doors.texts import SIGN_IN
 
@@ -47,7 +49,7 @@ class SignInPage:
         try:
             token = await run_in_threadpool(self._educators.sign_in, name, password, address)
         except TooManyGuessesError as error:
-            wait = {"retry-after": str(WITHIN.seconds)}
+            wait = {"retry-after": str(math.ceil(error.wait.total_seconds()))}
             return await self._form(429, str(error), name, wait)
         except NotAllowedError as error:
             return await self._form(401, str(error), name)

@@ -25,8 +25,8 @@ def url(tmp_path: Path) -> str:
 
 def test_an_empty_database_is_brought_up_and_a_second_time_does_nothing(url: str):
     engine = open_engine(url)
-    assert upgrade(engine) == (None, "0013")
-    assert upgrade(engine) == ("0013", "0013")
+    assert upgrade(engine) == (None, "0014")
+    assert upgrade(engine) == ("0014", "0014")
     engine.dispose()
 
 
@@ -71,7 +71,7 @@ def check_that_old_attempts_are_read(engine: Engine) -> None:
             f"INSERT INTO predictions VALUES ('read', 0, 'first', 'a', 0.1, 0.2, {0.1 + 0.2!r}, 0)",
         ):
             db.exec_driver_sql(line)
-    assert upgrade(engine) == ("0001", "0013")
+    assert upgrade(engine) == ("0001", "0014")
     store = SqlStore(engine)
     models = {name: store.get_attempt(name) for name in ("read", "unread", "new")}
     assert {name: (a.model, a.model_sha256) for name, a in models.items()} == {
@@ -109,7 +109,7 @@ def test_attempts_of_the_first_version_get_their_model_and_order_in_postgres(fre
 def test_postgres_has_the_same_tables(fresh_postgres: str):
     engine = open_engine(fresh_postgres)
     with ThreadPoolExecutor(4) as pool:
-        assert {after for _, after in pool.map(lambda _: upgrade(engine), range(4))} == {"0013"}
+        assert {after for _, after in pool.map(lambda _: upgrade(engine), range(4))} == {"0014"}
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
@@ -120,7 +120,7 @@ def test_a_newer_database_is_refused_in_one_line(url: str):
     upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"version 0013 or older.*'9999'.*Update the program"):
+    with pytest.raises(StoreError, match=r"version 0014 or older.*'9999'.*Update the program"):
         upgrade(engine)
     engine.dispose()
 
