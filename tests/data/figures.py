@@ -1,4 +1,8 @@
-"""What the pages show of a data home, as plain values: the same of whatever version opens it."""
+"""What the pages show of a data home, as plain values: the same of whatever version opens it.
+
+Shares of right answers and what is made of them are not among it: which answers count is a rule
+that later versions have changed (`octtutor.core.counting`). The answers are.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,15 +11,12 @@ from typing import Any
 from octtutor.core.annotation.annotation_json import reading_to_json
 from octtutor.core.answer import Answered, choice_word
 from octtutor.core.diagnosis import LABELS
-from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.stats.intervals import Figure
 from octtutor.tutor.annotation.annotating import open_annotating
 from octtutor.tutor.annotation.deck_publishing import DeckPublisher
 from octtutor.tutor.exams.exams import Exams
 from octtutor.tutor.exams.quizzes import Quizzes
 from octtutor.tutor.ports import Images, Shelf
-from octtutor.tutor.progress.progress import Progress
-from octtutor.tutor.progress.results import results
 from octtutor.tutor.progress.trainee_records import Records
 from octtutor.tutor.sessions.class_sessions import Sessions
 
@@ -70,7 +71,11 @@ def _trainee(store: Any, records: Records, exams: Exams, trainee_id: str) -> Pla
     return {
         "count": records.count(trainee_id),
         "seen": store.seen_by(trainee_id),
-        "progress": [_progress(records.of(trainee_id, kind)) for kind in (True, False)],
+        "exams": [
+            [exam.quiz, exam.passed, exam.seen_before]
+            for kind in (True, False)
+            for exam in records.of(trainee_id, kind).exams
+        ],
         "attempts": [
             [
                 attempt.quiz,
@@ -81,7 +86,6 @@ def _trainee(store: Any, records: Records, exams: Exams, trainee_id: str) -> Pla
                 attempt.session is not None,
                 attempt.retest_of is not None,
                 exams.may_review(attempt),
-                _results(results(attempt, store.answers_of(attempt.id), OCT2017_SCHEME)),
             ]
             for attempt in store.attempts_of(trainee_id)
         ],
@@ -110,53 +114,12 @@ def _answer(item: Answered) -> Plain:
     ]
 
 
-def _results(found: Any) -> Plain:
-    return [
-        found.answered,
-        _figure(found.right),
-        found.ungradable,
-        found.timed_out,
-        found.matrix.tolist(),
-        _figure(found.weighted_error),
-        _figure(found.model_right),
-        found.median_seconds,
-    ]
-
-
-def _progress(found: Progress) -> Plain:
-    looks = found.second_looks
-    return {
-        "answered": [found.answered, found.ungradable, found.timed_out],
-        "right": _figure(found.right),
-        "curve": len(found.curve),
-        "matrices": [span.matrix.tolist() for span in found.confusion],
-        "weighted_error": _figure(found.weighted_error),
-        "second_looks": [looks.n, looks.right_to_wrong, looks.wrong_to_right],
-        "times": [[_figure(block.right), _figure(block.wrong)] for block in found.times],
-        "brier": _figure(found.calibration.brier) if found.calibration else None,
-        "exams": [
-            [exam.quiz, _figure(exam.score), exam.passed, exam.seen_before, _figure(exam.change)]
-            for exam in found.exams
-        ],
-    }
-
-
 def _board(sessions: Sessions, code: str) -> Plain:
     board = sessions.board(code)
     discussed = {one.position for one in sessions.gather(code).discussions}
-    model = board.against_model
     return {
-        "readers": [[r.name, r.at, _figure(r.right), r.finished, r.left] for r in board.readers],
-        "counts": [board.answered, board.late, board.timed_out],
-        "right": _figure(board.right),
-        "matrix": board.matrix.tolist(),
-        "cases": [
-            [line.counts, line.late, line.waiting, line.position in discussed, _figure(line.right)]
-            for line in board.cases
-        ],
-        "hardest": [line.position for line in board.hardest],
-        "agreement": _figure(board.agreement),
-        "against_model": [model.scans, _figure(model.difference)] if model else None,
+        "readers": [[r.name, r.at, r.finished, r.left] for r in board.readers],
+        "cases": [[line.waiting, line.position in discussed] for line in board.cases],
     }
 
 

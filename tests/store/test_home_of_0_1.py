@@ -50,7 +50,22 @@ def shown(store: Store, settings: Settings) -> tuple[Any, Any]:
         ToldShelf(ToldPredictor()),
         lambda: opened_at,
     )
-    return json.loads(json.dumps(found, default=str)), told["figures"]
+    return json.loads(json.dumps(found, default=str)), _kept(told["figures"])
+
+
+def _kept(figures: Any) -> Any:
+    """Return of what 0.1 showed all but the figures whose rule has changed since."""
+    for trainee in figures["trainees"].values():
+        trainee["attempts"] = [row[:8] for row in trainee["attempts"]]
+        exams = [exam for kind in trainee.pop("progress") for exam in kind["exams"]]
+        trainee["exams"] = [[quiz, passed, seen] for quiz, _, passed, seen, _ in exams]
+    for row in figures["sessions"].values():
+        board = row[2]
+        row[2] = {
+            "readers": [[name, at, done, left] for name, at, _, done, left in board["readers"]],
+            "cases": [[waiting, shown] for _, _, waiting, shown, _ in board["cases"]],
+        }
+    return figures
 
 
 def check(engine: Engine, settings: Settings) -> None:
