@@ -42,6 +42,7 @@ RANDOM = (
     (re.compile(r"\\?\"event_id\\?\": ?\"[0-9a-f]+\""), "EVENT"),
     (re.compile(r"\"app_id\": ?[0-9]+"), "APP"),
     (re.compile(r"\"turn\": ?\"[0-9a-f]{8}\""), "TURN"),
+    (re.compile(r"nonce=\"[\w-]+\""), "NONCE"),
     (re.compile(r"\b20\d\d-\d\d-\d\d[T ][0-9:.]+([+-]\d\d:\d\d)?"), "TIME"),
     (re.compile(r"\"(elapsed|left|duration|average_duration|eta|rank_eta|time)\": ?[^,}]+"), "MS"),
     (re.compile(r"[0-9]+\.[0-9]{6,}"), "SECONDS"),
