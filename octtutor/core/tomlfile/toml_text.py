@@ -6,7 +6,7 @@ from typing import Any
 
 from octtutor.core.tomlfile.fault import Fault
 
-MOST_PARTS = 8
+MOST_PARTS = 16
 """Most parts of a dotted key; reading one takes time that grows with the square of its parts."""
 _PART = r"""(?:[\w-]+|"[^"\n]{0,1000}"|'[^'\n]{0,1000}')"""
 _DEEP = re.compile(rf"{_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MOST_PARTS},}}")

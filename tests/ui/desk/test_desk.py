@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 
 from octtutor.core.diagnosis import LABELS
+from octtutor.core.educator import FREE_GUESSES
 from octtutor.core.verdict import ScanVerdict, Standing, Verdict
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError, OctTutorError
 from octtutor.tutor.decks.deck_import import EMBEDDED, import_scans
 from octtutor.tutor.decks.endless import Endless
 from octtutor.tutor.practice.answering import Given
+from octtutor.tutor.practice.enrolment import draw_id
 from octtutor.ui.desk.handlers import DeskHandlers
 from octtutor.ui.exams.page import ExamsHandlers, offer_html
 from octtutor.ui.practise.page import PractiseHandlers, due_html, mastery_html
@@ -443,11 +445,14 @@ def test_the_end_of_a_session_brings_the_results(desk, joined, sessions):
 
 
 def test_a_wrong_code_is_said_and_guessing_is_slowed_down(start):
-    for _ in range(30):
+    eve = {"id": draw_id(), "nickname": "Eve"}
+    for _ in range(FREE_GUESSES):
         with pytest.raises(BadInputError, match="Expected the code of a session"):
-            start.join(None, "Eve", "ZZZZ2", "10.0.0.66")
-    with pytest.raises(OctTutorError, match="Too many wrong codes"):
-        start.join(None, "Eve", "ZZZZ3", "10.0.0.66")
+            start.join(eve, "Eve", "ZZZZZ2", "10.0.0.66")
+    with pytest.raises(OctTutorError, match=r"Too many wrong codes\. Wait 30 seconds"):
+        start.join(eve, "Eve", "ZZZZZ3", "10.0.0.66")
+    with pytest.raises(BadInputError, match="Expected the code of a session"):
+        start.join(None, "Ada", "ZZZZZ2", "10.0.0.66")  # a classmate
     with pytest.raises(BadInputError, match="Received none"):
         start.join(None, "Eve", "  ", "10.0.0.7")
 

@@ -257,7 +257,9 @@ class Desk {
     const { top } = this.root.getBoundingClientRect();
     // one column: the same condition as in page.css
     const isNarrow = window.matchMedia("(max-width: 1000px) and (orientation: portrait)").matches;
-    if (isNarrow || top < 0 || top > window.innerHeight / 3) {
+    const isCut =
+      top > 0 && this.find(".stage").getBoundingClientRect().bottom > window.innerHeight;
+    if (isNarrow || top < 0 || isCut || top > window.innerHeight / 3) {
       this.root.scrollIntoView({ block: "start" });
     }
   }
