@@ -128,7 +128,7 @@ def test_a_class_reads_pauses_discusses_and_ends(
     answer(ben)
     expect(educator.locator(".said")).to_contain_text("not counted: 1")
     educator.locator("#session-hide").click()
-    expect(educator.locator("#board")).to_contain_text("left out here: 1")
+    expect(educator.locator("#board")).to_contain_text("Not counted in the figures: 1 discussed")
 
     educator.locator("#session-end").click()
     educator.locator("#session-end-no").click()
