@@ -34,7 +34,7 @@ class Audience(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Footing:
+class AttemptStatus:
     """How an attempt, or a whole session, stands, whatever the case."""
 
     is_exam: bool = False
@@ -82,39 +82,39 @@ class Disclosure:
     running exam, which may ask the same scan, it may not."""
 
 
-def may_disclose(to: Audience, footing: Footing, so_far: CaseSoFar) -> Disclosure:
+def may_disclose(to: Audience, status: AttemptStatus, so_far: CaseSoFar) -> Disclosure:
     """Decide what may be told of a case.
 
     Args:
         to: who is told.
-        footing: how the attempt stands that the case belongs to; of a board, the session.
+        status: how the attempt stands that the case belongs to; of a board, the session.
         so_far: how the case stands in it.
     """
-    exam_goes_on = footing.is_exam and footing.goes_on
+    exam_goes_on = status.is_exam and status.goes_on
     if to is Audience.READER:
-        is_kept = footing.keeps_back or so_far.is_kept_back
+        is_kept = status.keeps_back or so_far.is_kept_back
         is_read = so_far.is_answered and not so_far.awaits_look
         truth = is_read and (so_far.is_discussed or not is_kept)
-        in_practice = so_far.is_answered and not (footing.is_exam or so_far.is_kept_back)
+        in_practice = so_far.is_answered and not (status.is_exam or so_far.is_kept_back)
         model = truth or in_practice
     elif to is Audience.CLASS:
-        read_by_all = so_far.is_answered and not (so_far.awaits_look or footing.is_exam)
-        truth = model = so_far.is_discussed or not footing.goes_on or read_by_all
+        read_by_all = so_far.is_answered and not (so_far.awaits_look or status.is_exam)
+        truth = model = so_far.is_discussed or not status.goes_on or read_by_all
     else:
         truth = not so_far.awaits_look and (so_far.is_discussed or not exam_goes_on)
         model = truth
-    again = truth and (so_far.is_discussed or not footing.is_examined)
+    again = truth and (so_far.is_discussed or not status.is_examined)
     return Disclosure(truth, model, score=not exam_goes_on, again=again)
 
 
-def footing_of(
+def status_of(
     attempt: Attempt,
     session: Session | None,
     taken: int = 0,
     passed: bool = False,
     is_examined: bool = False,
     read_by_classes: Collection[str] = (),
-) -> Footing:
+) -> AttemptStatus:
     """Return how an attempt stands.
 
     Args:
@@ -126,7 +126,7 @@ def footing_of(
         read_by_classes: the scans (SHA-256) of open sessions that are played as exams.
     """
     is_alone = attempt.options.is_exam and attempt.session is None
-    return Footing(
+    return AttemptStatus(
         is_exam=attempt.options.is_exam,
         goes_on=attempt.ended_at is None
         or (session is not None and session.is_open)
@@ -147,8 +147,8 @@ def _can_come_again(options: Options, taken: int, passed: bool) -> bool:
 
 def is_under_way(attempt: Attempt, session: Session | None) -> bool:
     """Whether an attempt belongs to an exam that goes on, for its reader or for their class."""
-    footing = footing_of(attempt, session)
-    return footing.is_exam and footing.goes_on
+    status = status_of(attempt, session)
+    return status.is_exam and status.goes_on
 
 
 def learn_examples(cases: Iterable[Case], normal: str | None) -> frozenset[str]:

@@ -106,7 +106,7 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class AttemptWithExams:
     """An attempt as its trainee finds it, with their exams, which bear on what may be told."""
 
     attempt: Attempt

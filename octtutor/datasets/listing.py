@@ -11,7 +11,7 @@ import numpy as np
 from octtutor.datasets.images import write_atomically
 from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
-from octtutor.spreadsheet import guarded, unguarded
+from octtutor.spreadsheet import escape_formula, unescape_formula
 
 COLUMNS = ("sha256", "label", "patient", "name", "file")
 """A further one, `source`, is read where it is there (see `layout.Place.source`)."""
@@ -28,7 +28,7 @@ def write_listing(path: Path, rows: Iterable[dict[str, str]]) -> int:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
-    kept = [{key: guarded(cell) for key, cell in row.items()} for row in rows]
+    kept = [{key: escape_formula(cell) for key, cell in row.items()} for row in rows]
     writer.writerows(kept)
     write_atomically(path, text.getvalue().encode())
     return len(kept)
@@ -56,7 +56,9 @@ def read_listing(path: Path) -> list[dict[str, str]]:
 
 
 def _typed(row: dict[str, Any]) -> dict[str, str]:
-    return {key: unguarded(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
+    return {
+        key: unescape_formula(cell) if isinstance(cell, str) else cell for key, cell in row.items()
+    }
 
 
 def draw_listing(

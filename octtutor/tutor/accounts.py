@@ -68,7 +68,7 @@ class Educators:
             StoreError: there is none of this name.
         """
         self._store.remove_educator(_fold(name))
-        self._store.forget_addresses(_digest(_fold(name)))
+        self._store.forget_addresses(digest(_fold(name)))
 
     def sign_in(self, name: str, password: str, address: str) -> str:
         """Check a password.
@@ -87,7 +87,7 @@ class Educators:
                 The password was not looked at, unless its owner has signed in from there before.
         """
         folded, now = _fold(name), self._clock()
-        guess = Guess(_digest(folded), network(address), now)
+        guess = Guess(digest(folded), network(address), now)
         wait = self._store.admit_guess(guess, now - REMEMBERED)
         may_be_right = not wait or self._store.knows_address(guess.who, guess.address)
         if not (may_be_right and self._is_right(folded, password)):
@@ -97,12 +97,12 @@ class Educators:
         self._store.forget_guesses(guess.who, guess.address)
         self._store.remember_address(guess.who, guess.address)
         token = secrets.token_urlsafe(32)
-        self._store.add_sign_in(SignIn(_digest(token), folded, now, now + SESSION))
+        self._store.add_sign_in(SignIn(digest(token), folded, now, now + SESSION))
         return token
 
     def whoami(self, token: str | None) -> Educator | None:
         """Return whose token this is, None when it is nobody's, ended or expired."""
-        found = self._store.find_sign_in(_digest(token)) if token else None
+        found = self._store.find_sign_in(digest(token)) if token else None
         if found is None or found[0].expires_at <= self._clock():
             return None
         return found[1]
@@ -110,7 +110,7 @@ class Educators:
     def sign_out(self, token: str | None) -> None:
         """End a sign-in; does nothing when there is none."""
         if token:
-            self._store.end_sign_in(_digest(token))
+            self._store.end_sign_in(digest(token))
 
     def person_at_the_machine(self) -> Educator | None:
         """Return who the person at the machine is: the educator, while there is no account."""
@@ -180,5 +180,6 @@ def _plain(password: str) -> bytes:
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return the SHA-256 of a text, hex: by it names and tokens are kept that shall not be read."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -8,15 +8,15 @@ from octtutor.core import counting
 from octtutor.core.answer import Answer, Answered
 from octtutor.core.counting import CountedAnswer, count_answers, first_readings
 from octtutor.core.disclosure import (
+    AttemptStatus,
     Audience,
     CaseSoFar,
     Disclosure,
-    Footing,
-    footing_of,
     is_under_way,
     may_disclose,
+    status_of,
 )
-from octtutor.core.quiz import Attempt, Seat
+from octtutor.core.quiz import Attempt, AttemptWithExams
 from octtutor.core.session import Discussion, Session
 from octtutor.store.contract import Store
 
@@ -99,7 +99,7 @@ def disclose(
     found: dict[tuple[str, int], Disclosure] = {}
     for attempt in attempts:
         own = by_attempt.get(attempt.id, [])
-        footing = _footing(attempt, attempts, own, sessions or {}, is_examined, read_by_classes)
+        status = _status(attempt, attempts, own, sessions or {}, is_examined, read_by_classes)
         for place, item in enumerate(own):
             position = item.answer.position
             so_far = CaseSoFar(
@@ -108,7 +108,7 @@ def disclose(
                 is_discussed=(attempt.session, position) in shown,
                 is_kept_back=_is_kept_back(attempt, item.answer.sha256, kept_back or {}),
             )
-            found[attempt.id, position] = may_disclose(to, footing, so_far)
+            found[attempt.id, position] = may_disclose(to, status, so_far)
     return tuple(
         DisclosedAnswer(item, found[item.answer.attempt_id, item.answer.position])
         for item in answers
@@ -116,18 +116,18 @@ def disclose(
     )
 
 
-def _footing(
+def _status(
     attempt: Attempt,
     attempts: Iterable[Attempt],
     own: Iterable[Answered],
     sessions: Sessions,
     is_examined: bool = False,
     read_by_classes: Collection[str] = (),
-) -> Footing:
+) -> AttemptStatus:
     taken = sum(a.quiz == attempt.quiz and a.retest_of is None for a in attempts)
     passed = has_passed(attempt, score(attempt, own))
     session = sessions.get(attempt.session) if attempt.session else None
-    return footing_of(attempt, session, taken, passed, is_examined, read_by_classes)
+    return status_of(attempt, session, taken, passed, is_examined, read_by_classes)
 
 
 def _is_kept_back(attempt: Attempt, sha256: str, kept_back: Mapping[str, datetime]) -> bool:
@@ -183,7 +183,7 @@ class Readings:
         has told them.
         """
         exams = [attempt for attempt in self.attempts if attempt.options.is_exam]
-        keeps = {exam.id: self._footing(exam).keeps_back for exam in exams}
+        keeps = {exam.id: self._status(exam).keeps_back for exam in exams}
         told = {exam.quiz for exam in exams if not keeps[exam.id]}
         kept: dict[str, datetime] = {}
         for exam in exams:
@@ -215,8 +215,8 @@ class Readings:
         """Return the answers whose truth the trainee knows, in their order."""
         return tuple(i.answer for i in self.disclose(self.answers) if i.disclosed.truth)
 
-    def _footing(self, exam: Attempt) -> Footing:
-        return _footing(
+    def _status(self, exam: Attempt) -> AttemptStatus:
+        return _status(
             exam,
             self.attempts,
             self.of(exam),
@@ -232,11 +232,13 @@ class Disclosures:
         """Take the records."""
         self._store = store
 
-    def beside(self, seat: Seat) -> Readings:
+    def beside(self, with_exams: AttemptWithExams) -> Readings:
         """Return an attempt with its answers, and the exams that bear on it."""
-        attempts = (seat.attempt, *seat.beside)
-        bear = [a.id for a in seat.beside if a.options.is_exam or a.ended_at is None]
-        return self._with_sessions(attempts, self._store.answers_among([seat.attempt.id, *bear]))
+        attempts = (with_exams.attempt, *with_exams.beside)
+        bear = [a.id for a in with_exams.beside if a.options.is_exam or a.ended_at is None]
+        return self._with_sessions(
+            attempts, self._store.answers_among([with_exams.attempt.id, *bear])
+        )
 
     def all_by(self, trainee_id: str) -> Readings:
         """Return all attempts and answers of a trainee, oldest first."""
@@ -254,21 +256,21 @@ class Disclosures:
         self, attempt: Attempt, to: Audience = Audience.READER
     ) -> tuple[DisclosedAnswer, ...]:
         """Return an attempt's answers by position, with what may be told of each."""
-        with self._store.at_once(writes=False):
-            readings = self.beside(self._store.get_seat(attempt.id))
+        with self._store.transaction(writes=False):
+            readings = self.beside(self._store.get_attempt_with_exams(attempt.id))
         return readings.disclose(readings.of(attempt), to)
 
     def answers_by(
         self, trainee_id: str, to: Audience = Audience.READER
     ) -> tuple[DisclosedAnswer, ...]:
         """Return a trainee's answers, oldest first, with what may be told of each."""
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             readings = self.all_by(trainee_id)
         return readings.disclose(readings.answers, to)
 
     def counted(self, attempt: Attempt, answers: Iterable[Answered]) -> tuple[CountedAnswer, ...]:
         """Return answers of an attempt, each with why it does not count."""
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             shown = self._store.discussions_of(attempt.session) if attempt.session else ()
             all_of_them = self._store.answers_by(attempt.trainee_id)
         first = first_readings(item.answer for item in all_of_them)
@@ -276,19 +278,19 @@ class Disclosures:
 
     def history(self, trainee_id: str) -> tuple[Answer, ...]:
         """Return the answers whose truth a trainee knows, oldest first."""
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             readings = self.all_by(trainee_id)
         return readings.history()
 
     def kept_back(self, trainee_id: str) -> dict[str, datetime]:
         """Return the scans that exams of a trainee keep back; see `Readings.kept_back`."""
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             readings = self.exams_of(trainee_id)
         return readings.kept_back()
 
     def is_examined(self, trainee_id: str) -> bool:
         """Whether an exam of a trainee is under way, or one that their class still reads."""
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             attempts = self._store.attempts_of(trainee_id)
             return self._with_sessions(attempts, ()).is_examined
 

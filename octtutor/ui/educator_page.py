@@ -18,8 +18,8 @@ from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import Doorkeeper
 from octtutor.ui.doors.gate import EDUCATOR, UNDER, Gate
+from octtutor.ui.doors.server_errors import ServerErrors
 from octtutor.ui.doors.signin import SignInPage
-from octtutor.ui.doors.unforeseen import Faults
 from octtutor.ui.shared.educator_messages import or_educator_message
 from octtutor.ui.shared.texts import EDUCATORS, TITLE
 from octtutor.ui.theme import look
@@ -79,7 +79,7 @@ def build_educator_app(
     gate = Middleware(Gate, doorkeeper=doorkeeper, max_upload=max_upload)
     policy = Middleware(ContentPolicy, ancestors="'none'", inline=(_SIGNED_OUT,))
     client = Middleware(ClientFiles, under=UNDER)  # behind the gate
-    guards = [Middleware(Faults), gate, client, policy]
+    guards = [Middleware(ServerErrors), gate, client, policy]
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, middleware=guards)
     app.router.routes.extend(SignInPage(doorkeeper).routes(UNDER))
     page.state_session_capacity = 100

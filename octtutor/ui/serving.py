@@ -20,8 +20,8 @@ from octtutor.ui.client.client_files import ClientFiles
 from octtutor.ui.doors.content_policy import ContentPolicy
 from octtutor.ui.doors.doorkeeper import is_foreign
 from octtutor.ui.doors.gate import UNDER, Again, Body, checked
+from octtutor.ui.doors.server_errors import ServerErrors
 from octtutor.ui.doors.standing import SessionStanding
-from octtutor.ui.doors.unforeseen import Faults
 from octtutor.ui.read.intake import is_full, sweep
 from octtutor.ui.theme import look
 
@@ -194,7 +194,7 @@ def serve_page(
         max_file_size=MAX_READER_UPLOAD_BYTES,
         app_kwargs={
             "middleware": [
-                Middleware(Faults),
+                Middleware(ServerErrors),
                 Middleware(Doors, educators=educators),
                 Middleware(Guard, uploads=uploads),
                 Middleware(ContentPolicy, ancestors=framed),

@@ -27,7 +27,7 @@ from octtutor.model.measure.mapped_truth import MappedTruth, scheme_of_card
 from octtutor.model.network.card import TRAINING_SCANS, Card, read_card
 from octtutor.model.network.scan_set import Progress
 from octtutor.model.serve.engine import KerasEngine
-from octtutor.spreadsheet import guarded
+from octtutor.spreadsheet import escape_formula
 from octtutor.stats.figures import model_figures
 from octtutor.stats.intervals import Figure
 from octtutor.stats.pairs import mcnemar, mean_by_patient, swap_test
@@ -249,7 +249,7 @@ def write_maps(
         path = out / f"{len(pictures) + 1:03d}.png"
         write_atomically(path, side_by_side(item))
         pictures.append(path)
-        rows.append((path.name, guarded(item.source), item.truth, *item.labels))
+        rows.append((path.name, escape_formula(item.source), item.truth, *item.labels))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_atomically(out / "differing.csv", text.getvalue().encode())

@@ -86,7 +86,7 @@ def inspect(
     mapped = MappedTruth(naming, scheme_of_card(read_card(folder), schemes))
     gallery, answers = Gallery(place / PICTURES), Answers([], [], scheme=mapped.network)
     waiting: list[_Waiting] = []
-    at_once = AT_ONCE if chosen.each else 1
+    transaction = AT_ONCE if chosen.each else 1
     with open_source(data) as members:
         scans = mapped.scans(members, data)
         made = _is_synthetic(members) if synthetic is None else synthetic
@@ -97,7 +97,7 @@ def inspect(
             answer = answers.take(mapped.translate(member, done), done)
             if answer is not None and seen is not None:
                 one = _Waiting(len(answers.known) - 1, answer, seen)
-                if sum(len(each.classes) for each in (*waiting, one)) > at_once:
+                if sum(len(each.classes) for each in (*waiting, one)) > transaction:
                     _show(engine, method, gallery, waiting)
                 waiting += [one] if one.is_wanted(gallery) else []
         _show(engine, method, gallery, waiting)

@@ -22,7 +22,7 @@ from octtutor.datasets.schemes.scheme_registry import OCT2017_SCHEME
 from octtutor.errors import BadInputError
 from octtutor.model.measure.gallery import GalleryScan
 from octtutor.model.network.scan_set import UNKNOWN
-from octtutor.spreadsheet import guarded, unguarded
+from octtutor.spreadsheet import escape_formula, unescape_formula
 
 FIGURES, ANSWERS, PICTURES = "figures.json", "answers.csv", "pictures"
 Floats = npt.NDArray[np.float32]
@@ -105,7 +105,7 @@ def write_inspection(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*_COLUMNS, *_labels_of(figures), "trained_on"))
-    writer.writerows([guarded(str(cell)) for cell in row] for row in rows)
+    writer.writerows([escape_formula(str(cell)) for cell in row] for row in rows)
     write_atomically(place / ANSWERS, text.getvalue().encode("utf-8", "backslashreplace"))
     kept = [[one.place, *one.cell, *one.names] for one in shown]
     write_atomically(place / FIGURES, json.dumps({"told": figures, "shown": kept}).encode())
@@ -129,8 +129,8 @@ def read_inspection(folder: Path) -> Inspection:
             kept.figures,
             np.array([labels.index(row["truth"]) for row in rows], np.int64),
             np.array([[row[label] for label in labels] for row in rows], np.float32),
-            tuple(unguarded(row["patient"]) for row in rows),
-            tuple(unguarded(row["name"]) for row in rows),
+            tuple(unescape_formula(row["patient"]) for row in rows),
+            tuple(unescape_formula(row["name"]) for row in rows),
             np.array([row["trained_on"] == "1" for row in rows], bool),
             tuple(map(_to_shown, kept.shown)),
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from octtutor.errors import ModelError
 from octtutor.model.network.card import TRAINING_SCANS
-from octtutor.spreadsheet import unguarded
+from octtutor.spreadsheet import unescape_formula
 
 _COLUMNS = ("sha256", "patient", "label")
 
@@ -31,7 +31,7 @@ def read_training_set(folder: Path) -> TrainingSet:
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             read = csv.DictReader(lines, strict=True)
-            rows = [[unguarded(row[name]) for name in _COLUMNS] for row in read]
+            rows = [[unescape_formula(row[name]) for name in _COLUMNS] for row in read]
     except (ValueError, KeyError, OSError, csv.Error) as error:
         raise ModelError(
             f"Expected {TRAINING_SCANS} in {folder.name!r} to list {', '.join(_COLUMNS)}. It "

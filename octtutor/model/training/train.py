@@ -40,7 +40,7 @@ from octtutor.model.training.held_answers import (
 from octtutor.model.training.loop import Measures, TrainingOutcome, Watch, has_run
 from octtutor.model.training.plan import SplitScans, TrainingPlan, split
 from octtutor.model.training.recipes import RECIPES, Recipe, TrainingInput
-from octtutor.spreadsheet import guarded
+from octtutor.spreadsheet import escape_formula
 from octtutor.stats.figures import model_figures
 
 
@@ -299,7 +299,7 @@ def _to_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: guarded(str(cell)) for key, cell in row.items()} for row in rows)
+    writer.writerows({key: escape_formula(str(cell)) for key, cell in row.items()} for row in rows)
     return text.getvalue().encode()
 
 

@@ -27,7 +27,7 @@ class Store(PeopleStore, DeckStore, AttemptStore, SessionStore, AnnotationStore)
     """Records of people, decks, attempts, sessions and annotations.
 
     Every method, of whichever contract, is one transaction and may be called from any thread; what
-    a thread calls within `at_once` is one transaction together.
+    a thread calls within `transaction` is one transaction together.
     Values in and out are the frozen ones of `octtutor.core`; no database row leaves. Times are
     UTC-aware; a naive one raises ValueError or StoreError. `get_…` raises `StoreError` on a miss,
     `find_…` returns None. A name that others point to (a trainee's, a deck's, a session's) is
@@ -35,7 +35,7 @@ class Store(PeopleStore, DeckStore, AttemptStore, SessionStore, AnnotationStore)
     """
 
     @abstractmethod
-    def at_once(self, writes: bool = True) -> AbstractContextManager[None]:
+    def transaction(self, writes: bool = True) -> AbstractContextManager[None]:
         """Make one transaction of all that this thread calls within: all of it is written, or none.
 
         Others may have to wait until it ends, so it must be short, and ask nothing of the network,

@@ -7,7 +7,7 @@ from datetime import datetime
 from octtutor.core.answer import Answer, Answered, ReplacedAnswer, SecondLook
 from octtutor.core.case import Case
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, Seat
+from octtutor.core.quiz import Attempt, AttemptWithExams
 
 
 class AttemptStore(ABC):
@@ -64,7 +64,7 @@ class AttemptStore(ABC):
         """Return an attempt."""
 
     @abstractmethod
-    def get_seat(self, attempt_id: str) -> Seat:
+    def get_attempt_with_exams(self, attempt_id: str) -> AttemptWithExams:
         """Return an attempt with what stands beside it."""
 
     @abstractmethod
@@ -154,6 +154,15 @@ class AttemptStore(ABC):
     @abstractmethod
     def answers_in(self, code: str) -> tuple[Answered, ...]:
         """Return all answers of a session, oldest first."""
+
+    @abstractmethod
+    def answers_of_class(self, code: str, scans: Collection[str]) -> tuple[Answered, ...]:
+        """Return all answers of a session's trainees to some scans, oldest first.
+
+        Args:
+            code: the session's.
+            scans: SHA-256 of each; their answers in other attempts are returned too.
+        """
 
     @abstractmethod
     def answers_to(self, deck: str) -> tuple[Answer, ...]:

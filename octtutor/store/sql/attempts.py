@@ -28,7 +28,7 @@ from sqlalchemy.exc import IntegrityError
 
 from octtutor.core.answer import Answer, Answered, ReplacedAnswer, SecondLook
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, Seat, Showing
+from octtutor.core.quiz import Attempt, AttemptWithExams, Showing
 from octtutor.errors import StaleError, StoreError
 from octtutor.store.contract.attempts import AttemptStore
 from octtutor.store.rules import (
@@ -117,7 +117,7 @@ class SqlAttempts(SqlShownCases, AttemptStore):
             return _attempt(db, attempt_id)
 
     @translated
-    def get_seat(self, attempt_id: str) -> Seat:
+    def get_attempt_with_exams(self, attempt_id: str) -> AttemptWithExams:
         """See `AttemptStore`."""
         own = attempts.alias("own")
         exams = attempts.alias("exams")
@@ -138,7 +138,7 @@ class SqlAttempts(SqlShownCases, AttemptStore):
         if mine is None:
             raise missing("attempt", attempt_id)
         others = tuple(attempt for attempt in seats if attempt.id != attempt_id)
-        return Seat(mine, others, _to_showing(found[0]))
+        return AttemptWithExams(mine, others, _to_showing(found[0]))
 
     @translated
     def find_latest_attempt(self, trainee_id: str) -> Attempt | None:
@@ -279,6 +279,13 @@ class SqlAttempts(SqlShownCases, AttemptStore):
         """See `AttemptStore`."""
         mine = select(attempts.c.id).where(attempts.c.session == code)
         return self._answered(answers.c.attempt_id.in_(mine))
+
+    @translated
+    def answers_of_class(self, code: str, scans: Collection[str]) -> tuple[Answered, ...]:
+        """See `AttemptStore`."""
+        readers = select(attempts.c.trainee_id).where(attempts.c.session == code)
+        theirs = answers.c.trainee_id.in_(readers)
+        return self._answered(and_(theirs, answers.c.sha256.in_(sorted(scans))))
 
     @translated
     def answers_to(self, deck: str) -> tuple[Answer, ...]:

@@ -54,7 +54,7 @@ class SqlBase:
         self._engine.dispose()
 
     @contextmanager
-    def at_once(self, writes: bool = True) -> Iterator[None]:
+    def transaction(self, writes: bool = True) -> Iterator[None]:
         """See `Store`."""
         if self._begun() is not None:
             yield

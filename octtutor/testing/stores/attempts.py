@@ -9,7 +9,7 @@ import pytest
 from octtutor.core.answer import Answered, ReplacedAnswer, SecondLook
 from octtutor.core.case import Case, Deck, DeckUses
 from octtutor.core.prediction import Prediction
-from octtutor.core.quiz import Attempt, CaseOrder, Options, Seat, Showing, Trainee
+from octtutor.core.quiz import Attempt, AttemptWithExams, CaseOrder, Options, Showing, Trainee
 from octtutor.core.scheme import SchemeVersion
 from octtutor.errors import StaleError, StoreError
 from octtutor.store.contract import Store
@@ -338,8 +338,8 @@ class AttemptSuite:
     def test_a_seat_is_an_attempt_with_exams_beside_it(self, store: Store) -> None:
         first = begin(store)
         with pytest.raises(StoreError, match="no attempt"):
-            store.get_seat("nothing")
-        assert store.get_seat("a1") == Seat(first, (), None)
+            store.get_attempt_with_exams("nothing")
+        assert store.get_attempt_with_exams("a1") == AttemptWithExams(first, (), None)
         exam = replace(first, id="e", quiz="exam", options=OPTIONS, started_at=later(1))
         store.start_attempt(exam)
         before = replace(exam, id="p", options=Options(), started_at=later(2))
@@ -348,9 +348,9 @@ class AttemptSuite:
         begin(store, "c1", "t2")
         store.record_shown("a1", 0, NOW)
         store.record_shown("a1", 1, later(1))
-        seat = store.get_seat("a1")
-        assert [attempt.id for attempt in seat.beside] == ["e", "p", "b"]
-        assert seat.shown == Showing(1, later(1))
+        with_exams = store.get_attempt_with_exams("a1")
+        assert [attempt.id for attempt in with_exams.beside] == ["e", "p", "b"]
+        assert with_exams.shown == Showing(1, later(1))
 
     def test_an_answer_that_is_changed_keeps_its_versions(self, store: Store) -> None:
         attempt = begin(store)
@@ -400,20 +400,20 @@ class AttemptSuite:
 
     def test_what_is_called_at_once_is_written_wholly_or_not_at_all(self, store: Store) -> None:
         attempt = begin(store)
-        with store.at_once():
+        with store.transaction():
             store.record_shown("a1", 0, NOW)
             store.record_answer(answer(attempt, 0))
             assert len(store.answers_of("a1")) == 1
 
         def twice() -> None:
-            with store.at_once():
+            with store.transaction():
                 store.record_answer(answer(attempt, 1))
                 store.record_answer(answer(attempt, 1))
 
         with pytest.raises(StaleError):
             twice()
         assert len(store.answers_of("a1")) == 1
-        with store.at_once(writes=False):
+        with store.transaction(writes=False):
             assert store.get_attempt("a1") == attempt
             with pytest.raises(RuntimeError, match="begun to read"):
                 store.end_attempt("a1", NOW)

@@ -98,6 +98,25 @@ class SessionSuite:
         assert [i.answer.attempt_id for i in store.answers_in("ABCDE")] == ["s3", "s1"]
         assert (store.answers_in("nope"), store.attempts_in("nope")) == ((), ())
 
+    def test_a_class_is_asked_what_it_answered_to_its_scans_anywhere(self, store: Store) -> None:
+        first = begin(store)
+        store.record_answer(replace(answer(first, 0), answered_at=later(1)))
+        store.record_answer(replace(answer(first, 1), answered_at=later(2)))
+        store.open_session(SESSION)
+        assert store.answers_of_class("ABCDE", first.cases) == ()
+        store.start_attempt(replace(first, id="s1", session="ABCDE", started_at=later(3)))
+        store.record_answer(replace(answer(store.get_attempt("s1"), 0), answered_at=later(4)))
+        other = begin(store, "b1", "t2")  # who is not in it
+        store.record_answer(replace(answer(other, 0), answered_at=later(5)))
+        found = store.answers_of_class("ABCDE", first.cases[:1])
+        assert [i.answer.attempt_id for i in found] == ["a1", "s1"]
+        found = store.answers_of_class("ABCDE", first.cases)
+        assert [(i.answer.attempt_id, i.answer.position) for i in found] == [
+            ("a1", 0),
+            ("a1", 1),
+            ("s1", 0),
+        ]
+
     def test_a_discussion_keeps_when_it_began(self, store: Store) -> None:
         begin(store)
         store.open_session(SESSION)

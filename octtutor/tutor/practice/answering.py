@@ -115,14 +115,14 @@ class CaseAnswering(OwnAttempts):
             attempt_id: in which quiz.
             at_kept: stay at an answer that is kept until they go on; else the next case comes.
         """
-        with self._store.at_once():
+        with self._store.transaction():
             sitting = self._sit(trainee_id, attempt_id, goes_on=True)
             at = sitting.shown.position if sitting.shown else 0
             return self._at(sitting, at, at_kept)
 
     def next_turn(self, trainee_id: str, attempt_id: str, position: int) -> Turn | None:
         """Go on, as `next_question` does."""
-        with self._store.at_once():
+        with self._store.transaction():
             sitting = self._sit(trainee_id, attempt_id, goes_on=True)
             if sitting.attempt.ended_at is not None:
                 return None
@@ -172,7 +172,7 @@ class CaseAnswering(OwnAttempts):
                 over.
             BadInputError: the confidence is out of range, or the mark not in the scan.
         """
-        with self._store.at_once():
+        with self._store.transaction():
             sitting = self._sit(trainee_id, attempt_id, position)
             if not given.timed_out:
                 self.scheme_of(sitting.attempt).check_choice(given.choice)
@@ -196,7 +196,7 @@ class CaseAnswering(OwnAttempts):
                 told of it, or its time is over.
             BadInputError: as for `answer`.
         """
-        with self._store.at_once():
+        with self._store.transaction():
             sitting = self._sit(trainee_id, attempt_id, position)
             sitting.answered_at(position)
             self.scheme_of(sitting.attempt).check_choice(given.choice)
@@ -249,7 +249,7 @@ class CaseAnswering(OwnAttempts):
             StaleError: the case does not wait for it (any more).
             BadInputError: the confidence is out of range.
         """
-        with self._store.at_once():
+        with self._store.transaction():
             sitting = self._sit(trainee_id, attempt_id, position)
             if sitting.stage(position) is not CaseStage.LOOK:
                 raise StaleError("This case does not wait for a second look. Reload the page.")
@@ -271,7 +271,7 @@ class CaseAnswering(OwnAttempts):
 
     def end(self, trainee_id: str, attempt_id: str) -> None:
         """End a quiz early; its answers stay."""
-        with self._store.at_once():
+        with self._store.transaction():
             self._sit(trainee_id, attempt_id)
             self._store.end_attempt(attempt_id, self._clock())
 

@@ -34,7 +34,7 @@ class OwnAttempts:
         Raises:
             StoreError: there is no such attempt of theirs.
         """
-        with self._store.at_once(writes=False):
+        with self._store.transaction(writes=False):
             return self._sit(trainee_id, attempt_id, position)
 
     def disclosed(

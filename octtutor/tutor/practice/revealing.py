@@ -154,7 +154,7 @@ class CaseRevealing(OwnAttempts):
         self, sitting: Sitting, position: int, said: "_Said", again: bool = False
     ) -> Reveal:
         """Record the model's answer, or that there was none to look at, then tell the truth."""
-        with self._store.at_once():
+        with self._store.transaction():
             answered = sitting.given[position]
             if may_look(sitting.attempt, sitting.given, position):
                 self._give_up_look(answered.answer)

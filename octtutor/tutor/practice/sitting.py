@@ -154,7 +154,7 @@ def load_sitting(
     attempt_id: str,
     goes_on: bool = False,
 ) -> Sitting:
-    """Load a trainee's attempt with all that bears on it; within `Store.at_once`.
+    """Load a trainee's attempt with all that bears on it; within `Store.transaction`.
 
     Args:
         store: the records.
@@ -166,10 +166,10 @@ def load_sitting(
     Raises:
         StoreError: there is no such attempt of theirs.
     """
-    seat = store.get_seat(attempt_id)
-    attempt = seat.attempt
+    with_exams = store.get_attempt_with_exams(attempt_id)
+    attempt = with_exams.attempt
     if attempt.trainee_id != trainee_id:
         raise StoreError("There is no such quiz of yours in the records. Reload the page.")
     grows = goes_on and attempt.ended_at is None and len(attempt.cases) < attempt.asked
-    readings = disclosures.all_by(trainee_id) if grows else disclosures.beside(seat)
-    return Sitting(attempt, readings.of(attempt), readings, seat.shown, has_all=grows)
+    readings = disclosures.all_by(trainee_id) if grows else disclosures.beside(with_exams)
+    return Sitting(attempt, readings.of(attempt), readings, with_exams.shown, has_all=grows)

@@ -19,7 +19,7 @@ from octtutor.core.counting import (
 from octtutor.core.prediction import Prediction
 from octtutor.core.quiz import Attempt
 from octtutor.core.scheme import Scheme
-from octtutor.spreadsheet import guarded
+from octtutor.spreadsheet import escape_formula
 from octtutor.stats.figures import balanced_share, per_class, weighted_error_by_patient
 from octtutor.stats.intervals import Figure, share_by_patient, wilson
 from octtutor.tutor.disclosing import DisclosedAnswer
@@ -169,7 +169,7 @@ def to_csv(
         tells = item.disclosed.truth
         writer.writerow(
             [
-                guarded(nickname),
+                escape_formula(nickname),
                 attempt.id,
                 answer.quiz,
                 answer.quiz_version,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from octtutor.core.answer import Answered
 from octtutor.core.case import Case
 from octtutor.core.counting import First, WhyNot, count_answers, left_out, those_that_count
-from octtutor.core.disclosure import Audience, CaseSoFar, Footing, may_disclose
+from octtutor.core.disclosure import AttemptStatus, Audience, CaseSoFar, may_disclose
 from octtutor.core.quiz import Attempt, Trainee
 from octtutor.core.scheme import Scheme
 from octtutor.core.session import Discussion, Session
@@ -150,13 +150,13 @@ def disclosed_positions(
         if given[a.id] and may_look(a, given[a.id], len(given[a.id]) - 1)
     }
     shown = {discussion.position for discussion in discussions}
-    footing = Footing(is_exam=session.options.is_exam, goes_on=session.is_open)
+    status = AttemptStatus(is_exam=session.options.is_exam, goes_on=session.is_open)
     return frozenset(
         position
         for position in range(len(session.cases))
         if may_disclose(
             to,
-            footing,
+            status,
             CaseSoFar(
                 is_answered=position < by_all,
                 awaits_look=position in looks,

@@ -1,6 +1,5 @@
 """Sessions: an educator opens one on a quiz; who has its code joins, and all read the same."""
 
-import hashlib
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from octtutor.errors import (
     TooManyGuessesError,
 )
 from octtutor.store.contract import Store
-from octtutor.tutor.accounts import network
+from octtutor.tutor.accounts import digest, network
 from octtutor.tutor.decks.deck_schemes import counterparts_of, scheme_of
 from octtutor.tutor.exams.quizzes import Quizzes
 from octtutor.tutor.ports import Clock, Images, Maps, Shelf
@@ -282,19 +281,17 @@ class Sessions:
         A guess counts until it has turned out right. Who takes another name for each guess is not
         stopped, so that nobody stops a class; there are too many codes to find one so.
         """
-        who = hashlib.sha256(trainee_id.encode("utf-8", "surrogatepass")).hexdigest()
-        guess = Guess(who, f"session {network(address)}", self._clock())
+        guess = Guess(digest(trainee_id), f"session {network(address)}", self._clock())
         wait = self._store.admit_guess(guess, guess.at - REMEMBERED)
         if wait:
             raise TooManyGuessesError("wrong codes", wait)
         session = self._store.find_session(tidy(code))
-        if session is not None:
-            self._store.forget_guesses(guess.who, guess.address)
         if session is None:
             raise BadInputError(
                 f"Expected the code of a session, {LENGTH} letters and digits. There is none "
                 f"{' '.join(code.split())[:16]!r}. Check it on the projector."
             )
+        self._store.forget_guesses(guess.who, guess.address)
         return session
 
     def _find_attempt(self, code: str, trainee_id: str) -> Attempt | None:

@@ -67,12 +67,7 @@ def gather(
         session=session,
         attempts=attempts,
         trainees=tuple(trainee for trainee in trainees if trainee is not None),
-        first=first_readings(
-            item.answer
-            for attempt in attempts
-            for item in store.answers_by(attempt.trainee_id)
-            if item.answer.sha256 in hashes
-        ),
+        first=first_readings(item.answer for item in store.answers_of_class(session.code, hashes)),
         answers=store.answers_in(session.code),
         discussions=store.discussions_of(session.code),
         cases=cases,

@@ -32,8 +32,8 @@ class ContentPolicy:
         """
         hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in inline]
         known = "".join(f" 'sha256-{one}'" for one in hashes)
-        self._app, self._policy = app, _POLICY.replace("{known}", known)
-        self._policy = self._policy.replace("{ancestors}", ancestors)
+        self._app = app
+        self._policy = _POLICY.format(nonce="{nonce}", known=known, ancestors=ancestors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; change what comes back if it is a page."""
@@ -67,9 +67,8 @@ class _Page:
         body = _SCRIPT.sub(b'<script nonce="%s"' % nonce.encode(), self._body)
         policy = self._policy.replace("{nonce}", nonce)
         kept = [pair for pair in start.get("headers", []) if pair[0].lower() != b"content-length"]
-        more = [(b"content-length", str(len(body)).encode())]
-        more += [(b"content-security-policy", policy.encode())]
-        headers = [*kept, *more]
+        length = b"content-length", str(len(body)).encode()
+        headers = [*kept, length, (b"content-security-policy", policy.encode())]
         await self._send({**start, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 

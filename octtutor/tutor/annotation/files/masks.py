@@ -29,6 +29,7 @@ from octtutor.tutor.annotation.files.annotated_scan import (
     why,
 )
 from octtutor.tutor.annotation.files.table import (
+    OF_READING,
     Row,
     facts_of_row,
     read_rows,
@@ -41,26 +42,7 @@ from octtutor.tutor.annotation.shapes import Mask, to_counts, union_mask
 
 TABLE = "masks.csv"
 """The table's name."""
-_COLUMNS = (
-    "file",
-    "deck",
-    "sha256",
-    "name",
-    "patient",
-    "width",
-    "height",
-    "reader",
-    "settled",
-    "gradable",
-    "diagnosis",
-    "findings",
-    "confidence",
-    "response_ms",
-    "flagged",
-    "note",
-    "finding",
-    "caption",
-)
+_COLUMNS = ("file", *OF_READING, "note", "finding", "caption")
 
 
 def write_masks(scans: Iterable[AnnotatedScan]) -> Iterator[tuple[str, bytes]]:

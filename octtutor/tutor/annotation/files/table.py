@@ -11,7 +11,7 @@ from octtutor.core.annotation.annotation_json import mark_to_dict, reading_from_
 from octtutor.core.annotation.region_shape import Spot
 from octtutor.errors import BadInputError
 from octtutor.limits import MAX_CELL_CHARACTERS
-from octtutor.spreadsheet import guarded, unguarded
+from octtutor.spreadsheet import escape_formula, unescape_formula
 from octtutor.tutor.annotation.files.annotated_scan import (
     UNUSABLE,
     AnnotatedScan,
@@ -26,7 +26,7 @@ from octtutor.tutor.annotation.files.annotated_scan import (
     why,
 )
 
-COLUMNS = (
+OF_READING = (
     "deck",
     "sha256",
     "name",
@@ -41,10 +41,9 @@ COLUMNS = (
     "confidence",
     "response_ms",
     "flagged",
-    "regions",
-    "note",
-    "marks",
 )
+"""The columns that say whose reading of which scan a row has, and what was answered."""
+COLUMNS = (*OF_READING, "regions", "note", "marks")
 CLICKS = ("name", "click_y", "click_x")
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 Row = dict[str, str]
@@ -119,7 +118,9 @@ def write_rows(columns: Iterable[str], rows: Iterable[dict[str, Any]]) -> bytes:
         text, list(columns), lineterminator="\n", restval="", quoting=csv.QUOTE_ALL
     )
     writer.writeheader()
-    writer.writerows({key: guarded(str(value)) for key, value in row.items()} for row in rows)
+    writer.writerows(
+        {key: escape_formula(str(value)) for key, value in row.items()} for row in rows
+    )
     return text.getvalue().encode()
 
 
@@ -207,7 +208,7 @@ def said_cells(reader: str | None, reading: Reading) -> dict[str, Any]:
 def _cells(row: dict[str | None, Any]) -> Iterator[tuple[str, str]]:
     for key, value in row.items():
         if key is not None:
-            yield key.strip(), unguarded(value or "")
+            yield key.strip(), unescape_formula(value or "")
 
 
 def _facts(scan: AnnotatedScan) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from octtutor.ui.doors.unforeseen import Faults
+from octtutor.ui.doors.server_errors import ServerErrors
 
 
 def fail(request):
@@ -15,7 +15,7 @@ def fail(request):
 
 
 def test_a_fault_is_one_line_with_the_number_that_is_told(caplog):
-    app = Starlette(routes=[Route("/x", fail)], middleware=[Middleware(Faults)])
+    app = Starlette(routes=[Route("/x", fail)], middleware=[Middleware(ServerErrors)])
     with caplog.at_level(logging.INFO):
         answer = TestClient(app, raise_server_exceptions=False).get("/x")
     (line,) = [one.getMessage() for one in caplog.records if one.name == "octtutor.requests"]

@@ -14,7 +14,7 @@ from octtutor.ui.shared.texts import FAULTS
 _LOG = logging.getLogger("octtutor.requests")
 
 
-class Faults:
+class ServerErrors:
     """ASGI middleware: no traceback reaches a visitor, nor the log for what a visitor sent.
 
     The line has the request's number, the error, and where it arose. The whole traceback is logged
